@@ -1,0 +1,104 @@
+// The contract between core and components: what a receiver, a processor, an exporter, a connector and an extension are.
+
+import type { Batch, Signal } from './batch.ts'
+import type { Clock } from './clock.ts'
+import type { ConfigOf, ConfigSchema } from './config/schema.ts'
+
+export interface Consumer {
+  /**
+   * Settles once downstream has taken responsibility for the batch: awaiting it is both back-pressure and acknowledgement.
+   * Rejects with PermanentError (these bytes can never succeed), RetryableError, or PartialError (the rest was taken).
+   * `deadlineMs` is on the monotonic clock: nobody waits for the answer after it, so retrying ends there. Infinity where a queue
+   * owns the batch. A caller that goes away cancels nothing: its bytes may travel with others'.
+   */
+  consume(batch: Batch, deadlineMs: number): Promise<void>
+}
+
+/** Lives once. Exporters start first and receivers last; stopping goes the other way. */
+export interface Lifecycle {
+  /** `abort` bounds starting, not the run. */
+  start(abort: AbortSignal): Promise<void>
+  /** Hands on what was accepted. Safe without start, and safe twice; `abort` ends the grace period. */
+  stop(abort: AbortSignal): Promise<void>
+}
+export interface Receiver extends Lifecycle {}
+export interface Processor extends Consumer, Partial<Lifecycle> {}
+export interface Exporter extends Consumer, Partial<Lifecycle> {}
+/** An exporter at the end of one pipeline that is a receiver at the start of others. */
+export interface Connector extends Consumer, Partial<Lifecycle> {}
+/** Something beside the pipelines: a health page, later storage and authenticators. */
+export interface Extension extends Lifecycle {}
+
+/** What an extension may know of the service it lives in. */
+export interface Service {
+  /** `ready` from the moment every receiver listens until stopping begins. */
+  status(): 'starting' | 'ready' | 'stopping'
+}
+
+/** What core gives every component. */
+export interface Settings {
+  /** `type` or `type/name`, as in the YAML. */
+  readonly id: string
+  readonly log: Logger
+  readonly meter: Meter
+  /** Monotonic milliseconds, wall time and timers: tests pass a clock that they move themselves. */
+  readonly clock: Clock
+  /** The ledger: whoever does not hand an item on says why. */
+  drop(count: number, reason: string): void
+}
+
+export interface Logger {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+export interface Meter {
+  counter(name: string, unit: string, help: string): (n: number, attributes?: Readonly<Record<string, string>>) => void
+}
+
+/** What every factory says of itself. Its module holds the schema alone and imports the work inside `create`, so that `validate` and start-up load only what is used. */
+export interface Factory<S extends ConfigSchema = ConfigSchema> {
+  /** As users write it in YAML: lower_snake_case. Two factories of one type and kind are an error at load. */
+  readonly type: string
+  /** Other spellings that users of the Collector know, e.g. `otlphttp`. */
+  readonly aliases?: readonly string[]
+  readonly signals: readonly Signal[]
+  readonly stability: 'development' | 'alpha' | 'beta' | 'stable'
+  /** The one source of types, defaults, checks, docs and completion. */
+  readonly schema: S
+  /** Rules that a schema cannot say: one message each, with the path. */
+  check?(config: ConfigOf<S>): readonly ConfigFault[]
+}
+/** `path` is where in the component's own configuration, e.g. `['protocols', 'http', 'endpoint']`. */
+export interface ConfigFault {
+  readonly path: readonly (string | number)[]
+  readonly message: string
+}
+export interface ReceiverFactory<S extends ConfigSchema = ConfigSchema> extends Factory<S> {
+  /** One receiver serves all its pipelines; `next` has an entry for every signal that some pipeline takes from it. */
+  create(config: ConfigOf<S>, next: Readonly<Partial<Record<Signal, Consumer>>>, settings: Settings): Promise<Receiver>
+}
+export interface ProcessorFactory<S extends ConfigSchema = ConfigSchema> extends Factory<S> {
+  create(config: ConfigOf<S>, next: Consumer, settings: Settings): Promise<Processor>
+}
+export interface ExporterFactory<S extends ConfigSchema = ConfigSchema> extends Factory<S> {
+  create(config: ConfigOf<S>, settings: Settings): Promise<Exporter>
+}
+export interface ConnectorFactory<S extends ConfigSchema = ConfigSchema> extends Factory<S> {
+  /** For a signal that comes in, the signals that go out. `signals` are its keys. */
+  readonly routes: Readonly<Partial<Record<Signal, readonly Signal[]>>>
+  create(config: ConfigOf<S>, next: Readonly<Partial<Record<Signal, Consumer>>>, settings: Settings): Promise<Connector>
+}
+export interface ExtensionFactory<S extends ConfigSchema = ConfigSchema> extends Factory<S> {
+  create(config: ConfigOf<S>, service: Service, settings: Settings): Promise<Extension>
+}
+
+/** Every factory that a program knows, by kind. `main.ts` hands over the built-in ones; `plugins:` adds to them. */
+export interface Factories {
+  readonly receivers: readonly ReceiverFactory[]
+  readonly processors: readonly ProcessorFactory[]
+  readonly exporters: readonly ExporterFactory[]
+  readonly connectors: readonly ConnectorFactory[]
+  readonly extensions: readonly ExtensionFactory[]
+}

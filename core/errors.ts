@@ -1,0 +1,40 @@
+// The three ways in which `consume` can fail; each tells the caller what to do next. Everybody who hands on a batch maps to these.
+
+/** These bytes can never succeed at this destination: do not send them again. */
+export class PermanentError extends Error {
+  override readonly name = 'PermanentError'
+}
+
+/** Not now. The sender keeps the data and may offer it again, after `retryAfterMs` milliseconds where the destination said so. */
+export class RetryableError extends Error {
+  override readonly name = 'RetryableError'
+  readonly retryAfterMs?: number
+
+  constructor(message: string, options: ErrorOptions & { readonly retryAfterMs?: number } = {}) {
+    super(message, options)
+    if (options.retryAfterMs !== undefined) this.retryAfterMs = options.retryAfterMs
+  }
+}
+
+/**
+ * The destination took the batch except for `refused` items, which can never succeed. With `refused` 0 it is a warning: everything
+ * was taken, and the message is for the sender to read.
+ */
+export class PartialError extends Error {
+  override readonly name = 'PartialError'
+  readonly refused: number
+  /** Which of the batch's chunks were refused whole, by index, where that is known: it lets merged senders be answered apart. */
+  readonly refusedChunks?: ReadonlySet<number>
+
+  constructor(refused: number, message: string, options: ErrorOptions & { readonly refusedChunks?: ReadonlySet<number> } = {}) {
+    super(message, options)
+    this.refused = refused
+    if (options.refusedChunks !== undefined) this.refusedChunks = options.refusedChunks
+  }
+}
+
+/** Any thrown value as one of the three. A stranger (a bug, a system error) is retryable: the sender still has the data. */
+export function asConsumeError(thrown: unknown): PermanentError | RetryableError | PartialError {
+  if (thrown instanceof PermanentError || thrown instanceof RetryableError || thrown instanceof PartialError) return thrown
+  return new RetryableError(thrown instanceof Error ? thrown.message : String(thrown), { cause: thrown })
+}
