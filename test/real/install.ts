@@ -1,0 +1,23 @@
+// Installs the real servers and clients for `npm run test:real` and the bench: `node test/real/install.ts [collector jaeger rotel python]`.
+
+import { lacks } from './servers/cache.ts'
+import { installCollector } from './servers/collector.ts'
+import { installJaeger } from './servers/jaeger.ts'
+import { installPythonSdk, installRotel } from './servers/python.ts'
+
+const SERVERS = new Map<string, { readonly toolchain: string; install(): Promise<string> }>([
+  ['collector', { toolchain: 'go', install: installCollector }],
+  ['jaeger', { toolchain: 'go', install: installJaeger }],
+  ['rotel', { toolchain: 'python3', install: installRotel }],
+  ['python', { toolchain: 'python3', install: installPythonSdk }],
+])
+
+const wanted = process.argv.length > 2 ? process.argv.slice(2) : [...SERVERS.keys()]
+for (const name of wanted) {
+  const server = SERVERS.get(name)
+  if (!server) throw new Error(`install: no server "${name}"; there are ${[...SERVERS.keys()].join(', ')}`)
+  const missing = lacks(server.toolchain)
+  const began = performance.now()
+  const outcome = missing ? `skipped: ${missing}` : await server.install()
+  console.log(`${name}: ${outcome} (${((performance.now() - began) / 1000).toFixed(1)} s)`)
+}
