@@ -9,6 +9,8 @@ export interface Field {
   /** lowerCamelCase, as in OTLP/JSON. */
   readonly json: string
   readonly kind: Kind
+  /** The wire type in which it must arrive. */
+  readonly wire: number
   readonly repeated: boolean
   /** Fields of one oneof share its name: the last one on the wire wins, and presence is explicit. */
   readonly oneof?: string
@@ -32,8 +34,7 @@ export const WIRE_GROUP = 3
 export const WIRE_END_GROUP = 4
 export const WIRE_FIXED32 = 5
 
-/** The wire type in which a field of this kind must arrive. */
-export function wireTypeOf(kind: Kind): number {
+function wireTypeOf(kind: Kind): number {
   switch (kind) {
     case 'fixed64':
     case 'double':
@@ -60,7 +61,7 @@ class Table implements Message {
   }
 
   add(number: number, json: string, kind: Kind, more: Partial<Pick<Field, 'repeated' | 'oneof' | 'size' | 'message'>> = {}): this {
-    const field: Field = { number, json, kind, repeated: false, ...more }
+    const field: Field = { number, json, kind, wire: wireTypeOf(kind), repeated: false, ...more }
     while (this.fields.length <= number) this.fields.push(undefined) // holes would make the array slow
     this.fields[number] = field
     this.byJson.set(json, field)

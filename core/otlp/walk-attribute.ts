@@ -1,0 +1,75 @@
+// One attribute: validated, and noted in the index. Ten times a span, so the layout that every SDK writes is checked inline.
+//
+//   KeyValue { string key = 1; AnyValue value = 2; }
+//   AnyValue { oneof { string 1; bool 2; int64 3 (varint); double 4; ArrayValue 5; KeyValueList 6; bytes 7; } }
+
+import { FAULT, ODD, checkMessage, fault } from './check.ts'
+import { AnyValue, KeyValue } from './schema.ts'
+import { ATTR_END, ATTR_KEY, ATTR_KEY_END, ATTR_STRIDE, ATTR_TAG, ATTR_VALUE, type TraceIndex, grown } from './trace-index.ts'
+import { isUtf8 } from './utf8.ts'
+import { next, readUint32, skipVarint } from './wire.ts'
+
+/** Attributes that one request may hold: their columns then take 80 MiB. Empty ones are two bytes, so bytes alone bound nothing. */
+export const MAX_ATTRIBUTES: number = 1 << 22
+
+/** The KeyValue whose field begins at `tagAt` and whose body is `[start, end)`, `depth` messages down. 0, ODD or FAULT. */
+export function walkAttribute(index: TraceIndex, tagAt: number, start: number, end: number, depth: number): number {
+  const bytes = index.bytes
+  const view = index.view
+  let key = start
+  let keyEnd = start
+  if (start + 1 < end && bytes[start] === 0x0a) {
+    key = start + 2
+    keyEnd = key + bytes[start + 1]!
+    if (bytes[start + 1]! >= 0x80 || keyEnd > end) return oddlyLaidOut(index, start, end, depth)
+    if (!isUtf8(bytes, view, key, keyEnd)) return fault(start, 'an attribute key is not valid UTF-8')
+  }
+  let value = keyEnd
+  if (value < end) {
+    if (bytes[value] !== 0x12) return oddlyLaidOut(index, start, end, depth)
+    const length = readUint32(bytes, value + 1, end)
+    if (length < 0 || next + length !== end) return oddlyLaidOut(index, start, end, depth)
+    value = next
+    const result = checkAnyValue(index, value, end, depth + 1)
+    if (result !== 0) return result
+  }
+  let columns = index.attributes
+  const a = index.attributesEnd
+  if (a + ATTR_STRIDE > columns.length) {
+    if (a >= MAX_ATTRIBUTES * ATTR_STRIDE) return fault(start, `the request holds more than ${MAX_ATTRIBUTES} attributes`)
+    columns = index.attributes = grown(columns, a + ATTR_STRIDE)
+  }
+  columns[a + ATTR_TAG] = tagAt
+  columns[a + ATTR_KEY] = key
+  columns[a + ATTR_KEY_END] = keyEnd
+  columns[a + ATTR_VALUE] = value
+  columns[a + ATTR_END] = end
+  index.attributesEnd = a + ATTR_STRIDE
+  return 0
+}
+
+/** Strings and numbers are nearly all there is; lists, maps, bytes and oddities go to the strict check. */
+function checkAnyValue(index: TraceIndex, start: number, end: number, depth: number): number {
+  if (start === end) return 0
+  const bytes = index.bytes
+  switch (bytes[start]) {
+    case 0x0a: {
+      const length = readUint32(bytes, start + 1, end)
+      if (length < 0 || next + length !== end) break
+      return isUtf8(bytes, index.view, next, end) ? 0 : fault(start, 'an attribute value is not valid UTF-8')
+    }
+    case 0x10:
+    case 0x18:
+      if (skipVarint(bytes, start + 1, end) !== end) break
+      return 0
+    case 0x21:
+      if (start + 9 !== end) break
+      return 0
+  }
+  return checkMessage(bytes, index.view, start, end, AnyValue, depth)
+}
+
+/** Legal or not? If legal, its columns cannot be noted, so the request must be made canonical before anyone reads it. */
+function oddlyLaidOut(index: TraceIndex, start: number, end: number, depth: number): number {
+  return checkMessage(index.bytes, index.view, start, end, KeyValue, depth) === FAULT ? FAULT : ODD
+}
