@@ -59,6 +59,8 @@ export interface Meter {
 
 /** What every factory says of itself. Its module holds the schema alone and imports the work inside `create`, so that `validate` and start-up load only what is used. */
 export interface Factory<S extends ConfigSchema = ConfigSchema> {
+  /** Needed in plugins, where nothing else tells a processor from an exporter; `defineProcessor` and its like fill it in. */
+  readonly kind?: 'receiver' | 'processor' | 'exporter' | 'connector' | 'extension'
   /** As users write it in YAML: lower_snake_case. Two factories of one type and kind are an error at load. */
   readonly type: string
   /** Other spellings that users of the Collector know, e.g. `otlphttp`. */
@@ -76,21 +78,26 @@ export interface ConfigFault {
   readonly message: string
 }
 export interface ReceiverFactory<S extends ConfigSchema = ConfigSchema> extends Factory<S> {
+  readonly kind?: 'receiver'
   /** One receiver serves all its pipelines; `next` has an entry for every signal that some pipeline takes from it. */
   create(config: ConfigOf<S>, next: Readonly<Partial<Record<Signal, Consumer>>>, settings: Settings): Promise<Receiver>
 }
 export interface ProcessorFactory<S extends ConfigSchema = ConfigSchema> extends Factory<S> {
+  readonly kind?: 'processor'
   create(config: ConfigOf<S>, next: Consumer, settings: Settings): Promise<Processor>
 }
 export interface ExporterFactory<S extends ConfigSchema = ConfigSchema> extends Factory<S> {
+  readonly kind?: 'exporter'
   create(config: ConfigOf<S>, settings: Settings): Promise<Exporter>
 }
 export interface ConnectorFactory<S extends ConfigSchema = ConfigSchema> extends Factory<S> {
+  readonly kind?: 'connector'
   /** For a signal that comes in, the signals that go out. `signals` are its keys. */
   readonly routes: Readonly<Partial<Record<Signal, readonly Signal[]>>>
   create(config: ConfigOf<S>, next: Readonly<Partial<Record<Signal, Consumer>>>, settings: Settings): Promise<Connector>
 }
 export interface ExtensionFactory<S extends ConfigSchema = ConfigSchema> extends Factory<S> {
+  readonly kind?: 'extension'
   create(config: ConfigOf<S>, service: Service, settings: Settings): Promise<Extension>
 }
 
