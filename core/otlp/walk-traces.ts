@@ -61,7 +61,9 @@ function walkResourceSpans(index: TraceIndex, tagAt: number, lengthAt: number, s
     switch (tag) {
       case 0x0a: {
         p = endOfMessage(bytes, p, end)
-        if (index.resources[r + column.RES_MESSAGE_TAG]! >= 0) index.odd = true
+        // Twice, or after its scopes: legal, but whoever edits relies on one resource that comes first.
+        if (index.resources[r + column.RES_MESSAGE_TAG]! >= 0 || index.scopeCount > index.resources[r + column.RES_SCOPE_FIRST]!)
+          index.odd = true
         walkResource(index, r, at, valueAt, next, p)
         break
       }
