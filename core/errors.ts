@@ -5,14 +5,19 @@ export class PermanentError extends Error {
   override readonly name = 'PermanentError'
 }
 
+/** What became of single chunks of a batch, by index, where that differs; a chunk that is not in it was taken whole. */
+export type ChunkErrors = ReadonlyMap<number, ConsumeError>
+
 /** Not now. The sender keeps the data and may offer it again, after `retryAfterMs` milliseconds where the destination said so. */
 export class RetryableError extends Error {
   override readonly name = 'RetryableError'
   readonly retryAfterMs?: number
+  readonly chunks?: ChunkErrors
 
-  constructor(message: string, options: ErrorOptions & { readonly retryAfterMs?: number } = {}) {
+  constructor(message: string, options: ErrorOptions & { readonly retryAfterMs?: number; readonly chunks?: ChunkErrors } = {}) {
     super(message, options)
     if (options.retryAfterMs !== undefined) this.retryAfterMs = options.retryAfterMs
+    if (options.chunks !== undefined) this.chunks = options.chunks
   }
 }
 
@@ -23,18 +28,19 @@ export class RetryableError extends Error {
 export class PartialError extends Error {
   override readonly name = 'PartialError'
   readonly refused: number
-  /** Which of the batch's chunks were refused whole, by index, where that is known: it lets merged senders be answered apart. */
-  readonly refusedChunks?: ReadonlySet<number>
+  readonly chunks?: ChunkErrors
 
-  constructor(refused: number, message: string, options: ErrorOptions & { readonly refusedChunks?: ReadonlySet<number> } = {}) {
+  constructor(refused: number, message: string, options: ErrorOptions & { readonly chunks?: ChunkErrors } = {}) {
     super(message, options)
     this.refused = refused
-    if (options.refusedChunks !== undefined) this.refusedChunks = options.refusedChunks
+    if (options.chunks !== undefined) this.chunks = options.chunks
   }
 }
 
+export type ConsumeError = PermanentError | RetryableError | PartialError
+
 /** Any thrown value as one of the three. A stranger (a bug, a system error) is retryable: the sender still has the data. */
-export function asConsumeError(thrown: unknown): PermanentError | RetryableError | PartialError {
+export function asConsumeError(thrown: unknown): ConsumeError {
   if (thrown instanceof PermanentError || thrown instanceof RetryableError || thrown instanceof PartialError) return thrown
   return new RetryableError(thrown instanceof Error ? thrown.message : String(thrown), { cause: thrown })
 }

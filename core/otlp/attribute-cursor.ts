@@ -135,7 +135,7 @@ abstract class OwnedAttributes implements Attributes {
   /** An attribute that was not there when the request came in. */
   #isAdded(patch: number): boolean {
     const { patches } = this.edits
-    return patches[patch]! === patches[patch + 1]! && patches[patch + PATCH_KEY]! >= 0
+    return patches[patch] === patches[patch + 1] && patches[patch + PATCH_KEY]! >= 0
   }
 
   #findAdded(key: string): number {

@@ -319,7 +319,7 @@ export class TraceEdits {
     for (let s = first; s < end; s++) {
       const row = s * column.SPAN_STRIDE
       const tag = spans[row + column.SPAN_TAG]!
-      while (range >= 0 && tag >= 0 && refused[range + column.REFUSED_TAG]! < tag) range = this.#skipRefused(range, scope)
+      while (range >= 0 && refused[range + column.REFUSED_TAG]! < tag) range = this.#skipRefused(range, scope)
       if (this.#dropped[s] === 1) {
         this.#skip(tag, spans[row + column.SPAN_END]!)
         continue

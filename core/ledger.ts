@@ -1,0 +1,122 @@
+// The ledger: what came into each pipeline, and for each destination where it went or why it did not. It adds up exactly:
+//
+//   received = delivered + dropped + refused + in flight      for every pipeline and every destination of it
+//
+// Receivers keep an account of their own for what never reached a pipeline. Everything counts items: spans, data points, log records.
+
+import { PartialError } from './errors.ts'
+
+/** One line of the ledger. */
+export interface LedgerRow {
+  readonly pipeline: string
+  readonly destination: string
+  readonly received: number
+  readonly delivered: number
+  /** By component and reason, e.g. `filter: health check`. */
+  readonly dropped: Readonly<Record<string, number>>
+  /** The sender was told so, or the destination alone said no while others took it. */
+  readonly refused: number
+  readonly inFlight: number
+}
+
+export class Ledger {
+  readonly #pipelines: PipelineAccount[] = []
+  readonly #refusedAtDoor = new Map<string, Map<string, number>>()
+
+  pipeline(id: string, destinations: readonly string[]): PipelineAccount {
+    const account = new PipelineAccount(id, destinations)
+    this.#pipelines.push(account)
+    return account
+  }
+
+  /** Items that a component outside of the pipelines, such as a receiver, did not hand on. */
+  dropAtDoor(component: string, count: number, reason: string): void {
+    let reasons = this.#refusedAtDoor.get(component)
+    if (reasons === undefined) this.#refusedAtDoor.set(component, (reasons = new Map()))
+    reasons.set(reason, (reasons.get(reason) ?? 0) + count)
+  }
+
+  /** For each component, by reason, what it did not hand on into any pipeline. */
+  atDoor(): Readonly<Record<string, Readonly<Record<string, number>>>> {
+    const all: Record<string, Record<string, number>> = Object.create(null)
+    for (const [component, reasons] of this.#refusedAtDoor) all[component] = plain(reasons)
+    return all
+  }
+
+  rows(): LedgerRow[] {
+    return this.#pipelines.flatMap((account) => account.rows())
+  }
+}
+
+export class PipelineAccount {
+  readonly id: string
+  readonly #destinations = new Map<string, DestinationAccount>()
+  readonly #dropped = new Map<string, number>()
+  #received = 0
+  /** Refused by the pipeline itself, before any destination was asked. */
+  #refused = 0
+
+  constructor(id: string, destinations: readonly string[]) {
+    this.id = id
+    for (const destination of destinations) this.#destinations.set(destination, new DestinationAccount())
+  }
+
+  destination(id: string): DestinationAccount {
+    return this.#destinations.get(id)!
+  }
+
+  receive(count: number): void {
+    this.#received += count
+  }
+
+  drop(component: string, count: number, reason: string): void {
+    const key = `${component}: ${reason}`
+    this.#dropped.set(key, (this.#dropped.get(key) ?? 0) + count)
+  }
+
+  /** `count` items go back to their sender with `error`. What destinations refused is in their accounts already. */
+  refuse(count: number, error: Error): void {
+    if (isAccounted(error)) return
+    this.#refused += error instanceof PartialError ? error.refused : count
+  }
+
+  rows(): LedgerRow[] {
+    let droppedCount = 0
+    for (const count of this.#dropped.values()) droppedCount += count
+    return [...this.#destinations].map(([destination, { delivered, refused }]) => ({
+      pipeline: this.id,
+      destination,
+      received: this.#received,
+      delivered,
+      dropped: plain(this.#dropped),
+      refused: refused + this.#refused,
+      inFlight: this.#received - delivered - droppedCount - refused - this.#refused,
+    }))
+  }
+}
+
+export class DestinationAccount {
+  delivered = 0
+  refused = 0
+}
+
+const accounted = new WeakSet<Error>()
+
+/** Marks an error whose items are in a destination's account, so that nobody on the way back counts them again. */
+export function markAccounted<E extends Error>(error: E): E {
+  accounted.add(error)
+  return error
+}
+
+/** An error made on the way back, for one of several merged senders, carries the one it was made from as its cause. */
+function isAccounted(error: unknown): boolean {
+  for (let e = error; e instanceof Error; e = e.cause) if (accounted.has(e)) return true
+  return false
+}
+
+/** Reasons come from plugins, and one may be `__proto__`. */
+function plain(counts: ReadonlyMap<string, number>): Record<string, number> {
+  const all: Record<string, number> = Object.create(null)
+  for (const [key, count] of counts) all[key] = count
+  return all
+}

@@ -1,0 +1,159 @@
+// Builds the components of a configuration and wires them, from the exporters up: whoever is created can be handed what comes after it.
+// The order of creation is the order of starting; read backwards it is the order of stopping.
+
+import type { Signal } from '../batch.ts'
+import type { Clock } from '../clock.ts'
+import type { Connector, Consumer, Exporter, Lifecycle, Logger, Meter, Service, Settings } from '../component.ts'
+import type { Configured, PipelineConfig, ServiceConfig } from '../config/service.ts'
+import type { ConfigOf, ConfigSchema } from '../config/schema.ts'
+import { type Ledger, type PipelineAccount } from '../ledger.ts'
+import { Entry } from './entry.ts'
+import { type Branch, FanOut } from './fan-out.ts'
+
+export interface Wiring {
+  readonly log: (id: string) => Logger
+  readonly meter: Meter
+  readonly clock: Clock
+  readonly ledger: Ledger
+  readonly service: Service
+}
+
+/** A component that can be started and stopped, named as errors name it: `receivers.otlp`. */
+export interface Member {
+  readonly name: string
+  readonly component: Partial<Lifecycle>
+}
+
+/** What a component does not survive, with its name in front: `receivers.otlp: …`. */
+export class ComponentError extends Error {
+  override readonly name = 'ComponentError'
+  readonly component: string
+
+  constructor(component: string, cause: unknown) {
+    super(`${component}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+    this.component = component
+  }
+}
+
+/** The components in the order in which they start. */
+export function buildGraph(config: ServiceConfig, wiring: Wiring): Promise<readonly Member[]> {
+  return new GraphBuilder(config, wiring).build()
+}
+
+class GraphBuilder {
+  readonly #config: ServiceConfig
+  readonly #wiring: Wiring
+  readonly #members: Member[] = []
+  readonly #exporters = new Map<string, Exporter>()
+  readonly #connectors = new Map<string, Connector>()
+  readonly #entries = new Map<string, Consumer>()
+  /** Pipelines that are being built, to end a cycle that validation should have found. */
+  readonly #building: string[] = []
+
+  constructor(config: ServiceConfig, wiring: Wiring) {
+    this.#config = config
+    this.#wiring = wiring
+  }
+
+  async build(): Promise<readonly Member[]> {
+    const config = this.#config
+    for (const extension of config.extensions.values())
+      await this.#create('extensions', extension, ({ factory }) =>
+        factory.create(configOf(extension), this.#wiring.service, this.#settings(extension.id, atDoor(this.#wiring.ledger, extension.id))),
+      )
+    for (const pipeline of config.pipelines) await this.#entryOf(pipeline)
+    for (const receiver of config.receivers.values())
+      await this.#create('receivers', receiver, async ({ factory, id }) =>
+        factory.create(configOf(receiver), await this.#nextOf(id), this.#settings(id, atDoor(this.#wiring.ledger, id))),
+      )
+    return this.#members
+  }
+
+  async #create<F, C extends object>(kind: string, configured: Configured<F>, make: (configured: Configured<F>) => Promise<C>): Promise<C> {
+    const name = `${kind}.${configured.id}`
+    try {
+      const component = await make(configured)
+      this.#members.push({ name, component })
+      return component
+    } catch (cause) {
+      throw cause instanceof ComponentError ? cause : new ComponentError(name, cause)
+    }
+  }
+
+  #settings(id: string, drop: Settings['drop']): Settings {
+    const { log, meter, clock } = this.#wiring
+    return { id, log: log(id), meter, clock, drop }
+  }
+
+  /** For each signal that some pipeline takes from this receiver or connector: the way into those pipelines. */
+  async #nextOf(id: string): Promise<Partial<Record<Signal, Consumer>>> {
+    const next: Partial<Record<Signal, Consumer>> = {}
+    for (const signal of ['traces', 'metrics', 'logs'] as const) {
+      const fed = this.#config.pipelines.filter((pipeline) => pipeline.signal === signal && pipeline.receivers.includes(id))
+      const branches: Branch[] = []
+      for (const pipeline of fed) branches.push({ id: pipeline.id, consumer: await this.#entryOf(pipeline) })
+      if (branches.length === 1) next[signal] = branches[0]!.consumer
+      else if (branches.length > 1) next[signal] = new FanOut(branches, this.#wiring.log(id))
+    }
+    return next
+  }
+
+  async #entryOf(pipeline: PipelineConfig): Promise<Consumer> {
+    const built = this.#entries.get(pipeline.id)
+    if (built !== undefined) return built
+    if (this.#building.includes(pipeline.id))
+      throw new Error(`pipelines feed each other in a circle: ${[...this.#building, pipeline.id].join(' -> ')}`)
+    this.#building.push(pipeline.id)
+    const account = this.#wiring.ledger.pipeline(pipeline.id, pipeline.exporters)
+    let next: Consumer = await this.#destinationsOf(pipeline, account)
+    for (const id of pipeline.processors.toReversed()) next = await this.#processor(id, pipeline, next, account)
+    const entry = new Entry(next, account)
+    this.#building.pop()
+    this.#entries.set(pipeline.id, entry)
+    return entry
+  }
+
+  async #destinationsOf(pipeline: PipelineConfig, account: PipelineAccount): Promise<FanOut> {
+    const branches: Branch[] = []
+    for (const id of pipeline.exporters) branches.push({ id, consumer: await this.#destination(id), account: account.destination(id) })
+    return new FanOut(branches, this.#wiring.log(pipeline.id))
+  }
+
+  /** Exporters and connectors are shared: one instance, however many pipelines end there. */
+  async #destination(id: string): Promise<Consumer> {
+    const settings = this.#settings(id, atDoor(this.#wiring.ledger, id))
+    const connector = this.#config.connectors.get(id)
+    if (connector !== undefined) {
+      const built =
+        this.#connectors.get(id) ??
+        (await this.#create('connectors', connector, async ({ factory }) =>
+          factory.create(configOf(connector), await this.#nextOf(id), settings),
+        ))
+      this.#connectors.set(id, built)
+      return built
+    }
+    const exporter = this.#config.exporters.get(id)!
+    const built =
+      this.#exporters.get(id) ?? (await this.#create('exporters', exporter, ({ factory }) => factory.create(configOf(exporter), settings)))
+    this.#exporters.set(id, built)
+    return built
+  }
+
+  /** Processors are not shared: each pipeline has its own. */
+  #processor(id: string, pipeline: PipelineConfig, next: Consumer, account: PipelineAccount): Promise<Consumer> {
+    const configured = this.#config.processors.get(id)!
+    const settings = this.#settings(id, (count, reason) => account.drop(id, count, reason))
+    return this.#create(`service.pipelines.${pipeline.id}.processors`, configured, ({ factory }) =>
+      factory.create(configOf(configured), next, settings),
+    )
+  }
+}
+
+/** The loader has checked the value against the factory's schema, which is what gives it its type. */
+function configOf(configured: Configured<unknown>): ConfigOf<ConfigSchema> {
+  return configured.config
+}
+
+function atDoor(ledger: Ledger, id: string): Settings['drop'] {
+  return (count, reason) => ledger.dropAtDoor(id, count, reason)
+}

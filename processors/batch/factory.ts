@@ -1,0 +1,56 @@
+// The `batch` processor: merges what concurrent senders sent, and answers each when downstream has taken its own.
+
+import { Batcher, type ProcessorFactory, defineProcessor, parseDuration } from '../../core/index.ts'
+
+const schema = {
+  type: 'object',
+  properties: {
+    send_batch_size: {
+      type: 'integer',
+      minimum: 1,
+      default: 8192,
+      description: 'Spans, data points or log records at which a batch leaves at once.',
+    },
+    send_batch_max_size: {
+      type: 'integer',
+      minimum: 0,
+      default: 0,
+      description: 'A larger batch is split, so that none that leaves exceeds this; 0: no limit.',
+    },
+    max_ack_delay: {
+      type: 'string',
+      format: 'duration',
+      default: '5ms',
+      description: 'How long a batch may wait for company while its sender waits for the answer.',
+    },
+    timeout: {
+      type: 'string',
+      format: 'duration',
+      default: '200ms',
+      description: 'How long a batch may wait for company where no sender waits: behind a component that has taken responsibility.',
+    },
+  },
+} as const
+
+export const factory: ProcessorFactory<typeof schema> = defineProcessor({
+  type: 'batch',
+  signals: ['traces', 'metrics', 'logs'],
+  stability: 'beta',
+  schema,
+  check({ send_batch_size: size, send_batch_max_size: max }) {
+    if (max === 0 || max >= size) return []
+    return [{ path: ['send_batch_max_size'], message: `is ${max}, but must be 0 or at least send_batch_size, which is ${size}` }]
+  },
+  async create(config, next, settings) {
+    return new Batcher(
+      {
+        sendBatchSize: config.send_batch_size,
+        sendBatchMaxSize: config.send_batch_max_size,
+        timeoutMs: parseDuration(config.timeout),
+        maxAckDelayMs: parseDuration(config.max_ack_delay),
+      },
+      next,
+      settings.clock,
+    )
+  },
+})
