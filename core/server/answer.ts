@@ -1,0 +1,75 @@
+// Writes the answers of a door: exchanges call it, and whoever refuses a request that never became one.
+
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Encoding } from '../otlp/export-response.ts'
+import { encodeStatus } from '../otlp/rpc-status.ts'
+import { CONTENT_TYPE } from './headers.ts'
+import type { Refusal } from './refusal.ts'
+
+/** How much more is read of a request that was refused before its end, and for how long, so that its sender gets to read why. */
+const MAX_DRAIN_BYTES = 256 * 1024
+const MAX_DRAIN_MS = 1000
+/** The most that Node reads at once. */
+const READ_BYTES = 64 * 1024
+const MAX_MESSAGE_LENGTH = 1024
+
+const EMPTY: Readonly<Record<Encoding, Buffer>> = { protobuf: Buffer.alloc(0), json: Buffer.from('{}') }
+const HEADERS: Readonly<Record<Encoding, string[]>> = {
+  protobuf: ['Content-Type', CONTENT_TYPE.protobuf, 'Content-Length', '0'],
+  json: ['Content-Type', CONTENT_TYPE.json, 'Content-Length', '2'],
+}
+
+export function writeSuccess(response: ServerResponse, encoding: Encoding, body: Uint8Array | undefined, closing: boolean): void {
+  if (body === undefined && !closing) {
+    response.writeHead(200, HEADERS[encoding])
+    response.end(EMPTY[encoding])
+    return
+  }
+  const content = body ?? EMPTY[encoding]
+  response.writeHead(200, headersOf(encoding, content, closing))
+  response.end(content)
+}
+
+/** A connection whose request was read to its end is kept; any other closes, after a little more was read. */
+export function writeRefusal(
+  request: IncomingMessage,
+  response: ServerResponse,
+  encoding: Encoding,
+  refusal: Refusal,
+  closing: boolean,
+): void {
+  const content = encodeStatus(encoding, refusal.code, refusal.message.slice(0, MAX_MESSAGE_LENGTH))
+  const whole = request.complete
+  response.writeHead(refusal.httpStatus, headersOf(encoding, content, closing || !whole, refusal.headers))
+  const hasBody = request.method !== 'HEAD'
+  if (whole) response.end(hasBody ? content : undefined)
+  else {
+    if (hasBody) response.write(content)
+    drain(request, () => response.end())
+  }
+}
+
+function headersOf(encoding: Encoding, content: Uint8Array, close: boolean, more: readonly string[] = []): string[] {
+  const headers = ['Content-Type', CONTENT_TYPE[encoding], 'Content-Length', String(content.length), ...more]
+  if (close) headers.push('Connection', 'close')
+  return headers
+}
+
+/** Reads on for a little, then calls `done`. A sender that is still writing would otherwise lose the answer to a reset. */
+function drain(request: IncomingMessage, done: () => void): void {
+  let left = MAX_DRAIN_BYTES
+  const finish = (): void => {
+    clearTimeout(timer)
+    request.off('data', count)
+    request.pause()
+    done()
+  }
+  const timer = setTimeout(finish, MAX_DRAIN_MS)
+  const count = (piece: Buffer): void => {
+    left -= piece.length
+    if (left < READ_BYTES) finish()
+  }
+  request.on('data', count)
+  request.once('end', finish)
+  request.once('close', finish)
+}

@@ -1,0 +1,61 @@
+// Collects one request's body as it arrives: no copy where it comes in one piece, and memory that follows what was really sent.
+
+import type { Room } from './decompress.ts'
+import { type Refusal, tooLarge } from './refusal.ts'
+
+/** What is believed of a Content-Length before the bytes are there; larger bodies grow by doubling. */
+const MAX_FIRST_BYTES = 256 * 1024
+
+export class BodyBuffer {
+  readonly #room: Room
+  /** From Content-Length; -1 where it is not known. */
+  readonly #expected: number
+  #bytes: Buffer | undefined
+  #length = 0
+
+  constructor(room: Room, expected: number) {
+    this.#room = room
+    this.#expected = expected
+  }
+
+  /** Why the piece was not taken; undefined where it was. */
+  append(piece: Buffer): Refusal | undefined {
+    const length = this.#length + piece.length
+    if (length > this.#room.limitBytes) return tooLarge(this.#room.limitBytes)
+    if (this.#bytes === undefined && length === this.#expected) return this.#keep(piece)
+    if (this.#bytes === undefined || length > this.#bytes.length) {
+      if (!this.#grow(length)) return this.#room.overBudget
+    }
+    piece.copy(this.#bytes!, this.#length)
+    this.#length = length
+    return undefined
+  }
+
+  /** Everything that came. */
+  take(): Buffer {
+    const bytes = this.#bytes ?? Buffer.alloc(0)
+    this.#bytes = undefined
+    return bytes.length === this.#length ? bytes : bytes.subarray(0, this.#length)
+  }
+
+  /** The whole body in one piece. A buffer that it is only a part of is paid for, and pinned, as a whole. */
+  #keep(piece: Buffer): Refusal | undefined {
+    if (!this.#room.reserve(piece.buffer.byteLength)) return this.#room.overBudget
+    this.#bytes = piece
+    this.#length = piece.length
+    return undefined
+  }
+
+  #grow(needed: number): boolean {
+    const doubled = Math.max(needed, 2 * (this.#bytes?.length ?? 0))
+    const capacity = this.#expected < 0 ? doubled : Math.min(Math.max(doubled, MAX_FIRST_BYTES), Math.max(needed, this.#expected))
+    if (!this.#room.reserve(capacity)) return false
+    const larger = Buffer.allocUnsafeSlow(capacity)
+    if (this.#bytes !== undefined) {
+      this.#bytes.copy(larger, 0, 0, this.#length)
+      this.#room.release(this.#bytes.length)
+    }
+    this.#bytes = larger
+    return true
+  }
+}

@@ -1,0 +1,181 @@
+// The HTTP door of a receiver: listens, routes POSTs to the work of their paths within limits, and closes without losing an answer.
+
+import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
+import { encodeStatus, INVALID_ARGUMENT } from '../otlp/rpc-status.ts'
+import { writeRefusal } from './answer.ts'
+import { ByteBudget } from './byte-budget.ts'
+import { type Endpoint, formatEndpoint } from '../endpoint.ts'
+import { type Desk, Exchange, type Handle } from './exchange.ts'
+import { encodingOf } from './headers.ts'
+import { type Refusal, badRequest, tooSlow, unknownPath, wrongMethod } from './refusal.ts'
+
+export interface HttpDoorOptions {
+  readonly endpoint: Endpoint
+  /** After decompression. */
+  readonly maxBodyBytes: number
+  /** Of all requests together, by the capacity of what holds them. */
+  readonly maxInFlightBytes: number
+  readonly readHeaderTimeoutMs: number
+  /** From the first byte of a request to its last. */
+  readonly readTimeoutMs: number
+  /** How long a connection without a request is kept. */
+  readonly idleTimeoutMs: number
+  readonly maxConnections?: number
+}
+
+export class HttpDoor implements Desk {
+  readonly maxBodyBytes: number
+  readonly budget: ByteBudget
+  closing = false
+  readonly #options: HttpDoorOptions
+  readonly #servers: Server[] = []
+  readonly #app: FastifyInstance
+  readonly #paths: string[] = []
+  #open = 0
+  #onIdle: (() => void) | undefined
+
+  constructor(options: HttpDoorOptions) {
+    this.#options = options
+    this.maxBodyBytes = options.maxBodyBytes
+    this.budget = new ByteBudget(options.maxInFlightBytes)
+    const refuse = (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => refuseRaw(request, reply, refusalOf(error))
+    this.#app = fastify({
+      logger: false,
+      exposeHeadRoutes: false,
+      // Answers while closing are ours, in the encoding of the request.
+      return503OnClosing: false,
+      serverFactory: (listener) => this.#makeServer(listener),
+      clientErrorHandler: () => {}, // each server has its own, so that a second address of `localhost` has it too
+      frameworkErrors: refuse,
+    })
+    this.#app.setErrorHandler(refuse)
+    this.#app.setNotFoundHandler((request, reply) => refuseRaw(request, reply, unknownPath(request.url, this.#paths)))
+    // What no route takes is left unread: whoever refuses it decides how much to read.
+    this.#app.removeAllContentTypeParsers()
+    this.#app.addContentTypeParser('*', (_request, _body, done) => done(null))
+  }
+
+  /** Before `start`. The hook answers everything itself: what fastify would do after it is not needed here, and costs. */
+  post(path: string, handle: Handle): void {
+    this.#paths.push(path)
+    this.#app.route({
+      method: 'POST',
+      url: path,
+      onRequest: ({ raw }, reply, _done) => new Exchange(this, raw, reply.raw, handle).begin(),
+      handler: unreachable,
+    })
+    this.#app.route({
+      method: this.#app.supportedMethods.filter((method) => method !== 'POST'),
+      url: path,
+      onRequest: (request, reply, _done) => refuseRaw(request, reply, wrongMethod(request.method)),
+      handler: unreachable,
+    })
+  }
+
+  /** Rejects with an error that names the address where it cannot be had. */
+  async start(): Promise<void> {
+    const { host, port } = this.#options.endpoint
+    try {
+      await this.#app.listen({ host, port })
+    } catch (error) {
+      throw new Error(`cannot listen on ${formatEndpoint(this.#options.endpoint)}: ${reasonOf(error)}`, { cause: error })
+    }
+  }
+
+  /** Where it listens, once started. */
+  get address(): Endpoint {
+    const { address, port } = this.#app.server.address() as AddressInfo
+    return { host: address, port }
+  }
+
+  /** Takes no more connections, closes the idle ones, and waits for the answers that are owed; `abort` ends the waiting. */
+  async stop(abort: AbortSignal): Promise<void> {
+    if (this.closing) return
+    this.closing = true
+    const cut = (): void => this.#cut()
+    abort.addEventListener('abort', cut)
+    if (abort.aborted) cut()
+    await Promise.all([this.#app.close(), this.#idle(abort)])
+    abort.removeEventListener('abort', cut)
+  }
+
+  opened(): void {
+    this.#open++
+  }
+
+  closed(): void {
+    if (--this.#open === 0) this.#onIdle?.()
+  }
+
+  /** A sender may have gone while its data is still on its way downstream. */
+  #idle(abort: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    if (this.#open === 0 || abort.aborted) resolve()
+    this.#onIdle = resolve
+    abort.addEventListener('abort', () => resolve(), { once: true })
+    return promise
+  }
+
+  #cut(): void {
+    for (const server of this.#servers) server.closeAllConnections()
+  }
+
+  #makeServer(listener: (request: IncomingMessage, response: ServerResponse) => void): Server {
+    const { readHeaderTimeoutMs, readTimeoutMs, idleTimeoutMs, maxConnections } = this.#options
+    const server = createServer(
+      {
+        headersTimeout: readTimeoutMs === 0 ? readHeaderTimeoutMs : Math.min(readHeaderTimeoutMs, readTimeoutMs),
+        requestTimeout: readTimeoutMs,
+        keepAliveTimeout: idleTimeoutMs,
+        // How often Node looks for requests that are late.
+        connectionsCheckingInterval: Math.min(1000, readHeaderTimeoutMs),
+      },
+      listener,
+    )
+    if (maxConnections !== undefined) server.maxConnections = maxConnections
+    // An exchange says `100 Continue` itself, once it knows that it wants the body.
+    server.on('checkContinue', listener)
+    server.on('clientError', refuseSocket)
+    this.#servers.push(server)
+    return server
+  }
+}
+
+function refuseRaw(request: FastifyRequest, reply: FastifyReply, refusal: Refusal): void {
+  reply.hijack()
+  writeRefusal(request.raw, reply.raw, encodingOf(request.headers['content-type']) ?? 'json', refusal, false)
+}
+
+function refusalOf(error: FastifyError): Refusal {
+  return { ...badRequest(error.message), httpStatus: error.statusCode ?? 400 }
+}
+
+/** What was not HTTP, or came too slowly: there is no request to answer, so the answer is written by hand. */
+function refuseSocket(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy()
+    return
+  }
+  const late = error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+  const large = error.code === 'HPE_HEADER_OVERFLOW'
+  const line = late ? '408 Request Timeout' : large ? '431 Request Header Fields Too Large' : '400 Bad Request'
+  const status = late ? tooSlow() : { code: INVALID_ARGUMENT, message: error.message }
+  const body = encodeStatus('json', status.code, status.message)
+  const head = `HTTP/1.1 ${line}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n`
+  ;(socket as Socket).end(head + body.toString(), () => socket.destroy())
+}
+
+function reasonOf(error: unknown): string {
+  const code = (error as NodeJS.ErrnoException).code
+  if (code === 'EADDRINUSE') return 'another process listens there; stop it or choose another endpoint'
+  if (code === 'EADDRNOTAVAIL') return 'no interface of this machine has that address'
+  if (code === 'EACCES') return 'not permitted; ports below 1024 need privileges'
+  return error instanceof Error ? error.message : String(error)
+}
+
+function unreachable(): never {
+  throw new Error('a route that answers in its hook reached its handler')
+}

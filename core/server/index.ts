@@ -1,0 +1,6 @@
+// What receivers share: an HTTP door with limits, and the answers of OTLP.
+
+export { type Exchange, type Handle } from './exchange.ts'
+export { HttpDoor, type HttpDoorOptions } from './http-door.ts'
+export { type Refusal, badRequest, unavailable } from './refusal.ts'
+export { type Encoding, encodePartialSuccess, type PartialSuccess } from '../otlp/export-response.ts'

@@ -1,0 +1,64 @@
+// The ways in which a door says no: the HTTP status, the gRPC code in the body, and a message that says what would be accepted.
+
+import {
+  DEADLINE_EXCEEDED,
+  INTERNAL,
+  INVALID_ARGUMENT,
+  NOT_FOUND,
+  RESOURCE_EXHAUSTED,
+  UNAVAILABLE,
+  UNIMPLEMENTED,
+} from '../otlp/rpc-status.ts'
+
+export interface Refusal {
+  readonly httpStatus: number
+  readonly code: number
+  readonly message: string
+  /** Beside Content-Type and Content-Length: names and values in turn. */
+  readonly headers?: readonly string[]
+}
+
+export function badRequest(message: string): Refusal {
+  return { httpStatus: 400, code: INVALID_ARGUMENT, message }
+}
+
+export function tooLarge(limitBytes: number): Refusal {
+  return { httpStatus: 413, code: RESOURCE_EXHAUSTED, message: `the request is larger than ${limitBytes} bytes after decompression` }
+}
+
+/** The sender still has the data, and offers it again after a while. */
+export function unavailable(message: string, retryAfterMs = 1000): Refusal {
+  const seconds = Math.max(1, Math.ceil(retryAfterMs / 1000))
+  return { httpStatus: 503, code: UNAVAILABLE, message, headers: ['Retry-After', String(seconds)] }
+}
+
+export function internal(message: string): Refusal {
+  return { httpStatus: 500, code: INTERNAL, message }
+}
+
+export function unknownPath(path: string, known: readonly string[]): Refusal {
+  return { httpStatus: 404, code: NOT_FOUND, message: `nothing is served at ${path}; known paths: ${known.join(', ')}` }
+}
+
+export function wrongMethod(method: string): Refusal {
+  return { httpStatus: 405, code: UNIMPLEMENTED, message: `${method} is not supported here; use POST`, headers: ['Allow', 'POST'] }
+}
+
+export function wrongType(found: string | undefined): Refusal {
+  const accepted = 'application/x-protobuf or application/json'
+  return { httpStatus: 415, code: INVALID_ARGUMENT, message: `Content-Type is ${found ?? 'missing'}; accepted: ${accepted}` }
+}
+
+export function wrongCoding(found: string): Refusal {
+  const accepted = 'gzip, deflate, zstd'
+  return {
+    httpStatus: 415,
+    code: INVALID_ARGUMENT,
+    message: `Content-Encoding is ${found}; accepted: one of ${accepted}`,
+    headers: ['Accept-Encoding', accepted],
+  }
+}
+
+export function tooSlow(): Refusal {
+  return { httpStatus: 408, code: DEADLINE_EXCEEDED, message: 'the request did not arrive in time' }
+}
