@@ -1,0 +1,128 @@
+// The components that a configuration defines, each held against its factory's schema. load.ts calls it; pipelines.ts looks them up.
+
+import { printable, quoted } from '../printable.ts'
+import type { Checker, Part } from './check.ts'
+import { listed } from './explain.ts'
+import type { Fault } from './fault.ts'
+import { didYouMean } from './nearest.ts'
+import { oneOf, SECTIONS, typeOf, type AnyFactory, type Registry, type Section } from './registry.ts'
+import { asMap, locate, type MapTree } from './tree.ts'
+
+/** `type` or `type/name`. */
+export const ID: RegExp = /^[A-Za-z][A-Za-z0-9_]{0,62}(?:\/[^\p{C}\p{Z}]{1,1024})?$/u
+export const ID_ACCEPTED = '"type" or "type/name", without spaces'
+
+export interface Defined {
+  readonly section: Section
+  /** As written. */
+  readonly id: string
+  readonly part: Part
+  /** Missing if the type is unknown, which is a fault already. */
+  readonly factory: AnyFactory | undefined
+  readonly config: unknown
+}
+
+export class Components {
+  readonly #registry: Registry
+  readonly #defined: Readonly<Record<Section, Map<string, Defined>>> = {
+    receivers: new Map(),
+    processors: new Map(),
+    exporters: new Map(),
+    connectors: new Map(),
+    extensions: new Map(),
+  }
+
+  constructor(registry: Registry) {
+    this.#registry = registry
+  }
+
+  /** By id in either spelling. */
+  get(section: Section, id: string): Defined | undefined {
+    return this.#defined[section].get(this.#registry.canonical(section, id))
+  }
+
+  /** The earlier definition, if there is one under another spelling; nothing is added then. */
+  add(defined: Defined): Defined | undefined {
+    const key = this.#registry.canonical(defined.section, defined.id)
+    const earlier = this.#defined[defined.section].get(key)
+    if (earlier === undefined) this.#defined[defined.section].set(key, defined)
+    return earlier
+  }
+
+  *in(section: Section): Iterable<Defined> {
+    yield* this.#defined[section].values()
+  }
+
+  ids(section: Section): readonly string[] {
+    return [...this.#defined[section].values()].map(({ id }) => id)
+  }
+}
+
+export interface Tools {
+  readonly registry: Registry
+  readonly checker: Checker
+  readonly faults: Fault[]
+  /** A plugin could not be loaded: types that nobody knows may be its. */
+  readonly incomplete: boolean
+}
+
+export function readComponents(root: MapTree, tools: Tools): Components {
+  const components = new Components(tools.registry)
+  for (const section of SECTIONS) {
+    const entry = root.entries.get(section)
+    const map = entry === undefined ? undefined : asMap(entry.value)
+    for (const [id, { place, value }] of map?.entries ?? []) {
+      const part: Part = { path: [section, id], key: place, tree: value }
+      const factory = factoryFor(section, id, part, tools)
+      const config = factory === undefined ? undefined : settingsOf(factory, part, tools)
+      const earlier = components.add({ section, id, part, factory, config })
+      if (earlier !== undefined) {
+        const where = `${quoted(earlier.id)} on line ${earlier.part.key.line}`
+        tools.faults.push({ place, path: part.path, message: `${quoted(id)} is the same component as ${where}; accepted: one definition` })
+      }
+    }
+  }
+  return components
+}
+
+function factoryFor(section: Section, id: string, part: Part, { registry, faults, incomplete }: Tools): AnyFactory | undefined {
+  const report = (message: string): void => void faults.push({ place: part.key, path: part.path, message })
+  if (!ID.test(id)) {
+    report(`${quoted(id)} is not an id; accepted: ${ID_ACCEPTED}`)
+    return undefined
+  }
+  const factory = registry.find(section, typeOf(id))
+  if (factory === undefined && !incomplete) report(unknownType(section, typeOf(id), registry))
+  return factory
+}
+
+function unknownType(section: Section, type: string, registry: Registry): string {
+  const elsewhere = SECTIONS.filter((other) => registry.find(other, type) !== undefined)
+  const meant = elsewhere.length === 0 ? didYouMean(type, registry.types(section)) : `; "${type}" is ${elsewhere.map(oneOf).join(' and ')}`
+  const known = registry.types(section)
+  return `unknown type ${quoted(type)}; ${known.length === 0 ? `there are no ${section} yet` : `accepted here: ${listed(known)}`}${meant}`
+}
+
+function settingsOf(factory: AnyFactory, part: Part, { checker, faults }: Tools): unknown {
+  try {
+    const { value, faults: found } = checker.check(part, factory.schema)
+    faults.push(...found)
+    if (found.length === 0) faults.push(...ownFaults(factory, value, part))
+    return value
+  } catch (error) {
+    const message = `the settings of type "${factory.type}" cannot be checked: ${printable(String(error), 300)}`
+    faults.push({ place: part.key, path: part.path, message })
+    return undefined
+  }
+}
+
+/** What the factory itself has to say, which a schema cannot. */
+function ownFaults(factory: AnyFactory, config: unknown, part: Part): readonly Fault[] {
+  // The schema was checked, so this is the type that the factory declared.
+  const found = factory.check?.(config) ?? []
+  return found.map(({ path, message }) => {
+    const at = locate(part.tree, part.key, path)
+    const place = path.length > 0 && at.whole ? at.tree.place : at.key
+    return { place, path: [...part.path, ...path], message: printable(message) }
+  })
+}

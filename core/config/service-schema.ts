@@ -1,0 +1,77 @@
+// What a configuration file holds beside the components' own settings. load.ts checks against it; docs/configuration.md is about it.
+
+import type { ConfigSchema } from './schema.ts'
+import type { ServiceConfig } from './service.ts'
+
+const REFERENCES: ConfigSchema = {
+  type: 'array',
+  items: { type: 'string' },
+  description: 'Ids, as they stand in the section of the same name.',
+}
+const SECTION: ConfigSchema = { type: 'object', additionalProperties: true }
+
+const PIPELINE: ConfigSchema = {
+  type: 'object',
+  required: ['receivers', 'exporters'],
+  properties: {
+    receivers: { ...REFERENCES, minItems: 1, description: 'Where items come from: receivers, and connectors that other pipelines end in.' },
+    processors: { ...REFERENCES, default: [], description: 'What is done to them, in this order.' },
+    exporters: { ...REFERENCES, minItems: 1, description: 'Where they go: exporters, and connectors that other pipelines begin with.' },
+  },
+}
+
+type LogLevel = ServiceConfig['telemetry']['logLevel']
+export const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error']
+
+const SERVICE: ConfigSchema = {
+  type: 'object',
+  required: ['pipelines'],
+  properties: {
+    extensions: { ...REFERENCES, default: [], description: 'Extensions to start.' },
+    pipelines: { type: 'object', minProperties: 1, additionalProperties: PIPELINE, description: 'By signal: traces, traces/name, …' },
+    telemetry: {
+      type: 'object',
+      default: {},
+      properties: {
+        logs: {
+          type: 'object',
+          default: {},
+          properties: { level: { enum: LOG_LEVELS, default: 'info', description: 'The least important lines to log.' } },
+        },
+      },
+    },
+    drain_timeout: {
+      type: 'string',
+      format: 'duration',
+      default: '10s',
+      description: 'How long stopping may take, for what was accepted to leave.',
+    },
+  },
+}
+
+/** What is read of a file that FILE_SCHEMA accepted; the rest is read with its places. */
+export interface FileSettings {
+  readonly service: {
+    readonly telemetry: { readonly logs: { readonly level: LogLevel } }
+    readonly drain_timeout: string
+  }
+}
+
+export const FILE_SCHEMA: ConfigSchema = {
+  type: 'object',
+  required: ['service'],
+  properties: {
+    receivers: SECTION,
+    processors: SECTION,
+    exporters: SECTION,
+    connectors: SECTION,
+    extensions: SECTION,
+    service: SERVICE,
+    plugins: {
+      type: 'array',
+      items: { type: 'string' },
+      default: [],
+      description: 'Modules with more components: npm packages, or paths that begin with ./ and are relative to the file.',
+    },
+  },
+}
