@@ -1,0 +1,47 @@
+// What core gives a component, for tests: it remembers what was logged, counted and dropped.
+
+import type { Clock } from '../clock.ts'
+import type { Logger, Meter, Settings } from '../component.ts'
+import { TestClock } from './test-clock.ts'
+
+export interface LogLine {
+  readonly level: 'debug' | 'info' | 'warn' | 'error'
+  readonly fields: object
+  readonly message: string
+}
+
+export class TestSettings implements Settings {
+  readonly id: string
+  readonly clock: Clock
+  readonly lines: LogLine[] = []
+  /** Items dropped, by reason. */
+  readonly drops: Record<string, number> = Object.create(null)
+  /** Totals of counters, by name. */
+  readonly counters: Record<string, number> = Object.create(null)
+
+  constructor(id: string, clock: Clock = new TestClock()) {
+    this.id = id
+    this.clock = clock
+  }
+
+  readonly log: Logger = {
+    debug: (fields, message) => void this.lines.push({ level: 'debug', fields, message }),
+    info: (fields, message) => void this.lines.push({ level: 'info', fields, message }),
+    warn: (fields, message) => void this.lines.push({ level: 'warn', fields, message }),
+    error: (fields, message) => void this.lines.push({ level: 'error', fields, message }),
+  }
+
+  readonly meter: Meter = {
+    counter: (name) => (n) => {
+      this.counters[name] = (this.counters[name] ?? 0) + n
+    },
+  }
+
+  drop(count: number, reason: string): void {
+    this.drops[reason] = (this.drops[reason] ?? 0) + count
+  }
+
+  get dropped(): number {
+    return Object.values(this.drops).reduce((sum, count) => sum + count, 0)
+  }
+}
