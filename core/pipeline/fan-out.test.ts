@@ -1,0 +1,179 @@
+import t from 'tap'
+import { type Batch, type Consumer, Ledger, PartialError, PermanentError, RetryableError } from '../index.ts'
+import { CollectingConsumer, TestSettings, numberedSpans, readSpans } from '../testing/index.ts'
+import { Batcher } from './batcher.ts'
+import { Entry } from './entry.ts'
+import { FanOut } from './fan-out.ts'
+
+/** A pipeline with two destinations, and its ledger. */
+function make(...ends: Consumer[]) {
+  const ledger = new Ledger()
+  const ids = ends.map((_, i) => `end${i}`)
+  const account = ledger.pipeline('traces', ids)
+  const settings = new TestSettings('traces')
+  const fanOut = new FanOut(
+    ends.map((consumer, i) => ({ id: ids[i]!, consumer, account: account.destination(ids[i]!) })),
+    settings.log,
+  )
+  return { ledger, fanOut, settings, account, entry: new Entry(fanOut, account) }
+}
+
+const refusing = (error: (batch: Batch) => Error | undefined): CollectingConsumer => {
+  const consumer = new CollectingConsumer()
+  consumer.refuse = (batch) => {
+    const thrown = error(batch)
+    if (thrown !== undefined) throw thrown
+  }
+  return consumer
+}
+const has = (batch: Batch, n: number): boolean => readSpans(batch).some(({ attributes }) => attributes['n'] === n)
+
+/** Three senders' requests merged: spans 0–1, 2–4, 5–8. */
+function merged(): Batch {
+  const parts = [numberedSpans(2), numberedSpans(3, 2), numberedSpans(4, 5)]
+  return { ...parts[0]!, chunks: parts.flatMap(({ chunks }) => chunks), count: 9 }
+}
+
+t.test('every branch is awaited', async (t) => {
+  const ends = [new CollectingConsumer(), new CollectingConsumer()]
+  const { entry, ledger } = make(...ends)
+  ends[1]!.hold()
+  let answered = false
+  const sent = entry.consume(numberedSpans(4), 0).then(() => (answered = true))
+  await new Promise(setImmediate)
+  t.equal(answered, false)
+  t.match(ledger.rows(), [
+    { destination: 'end0', received: 4, delivered: 4, inFlight: 0 },
+    { destination: 'end1', received: 4, delivered: 0, inFlight: 4 },
+  ])
+  ends[1]!.release()
+  await sent
+  t.match(ledger.rows(), [
+    { delivered: 4, inFlight: 0 },
+    { delivered: 4, inFlight: 0 },
+  ])
+})
+
+t.test('one branch that cannot now sends the batch back, and the ledger says which', async (t) => {
+  const { entry, ledger } = make(
+    new CollectingConsumer(),
+    refusing(() => new RetryableError('down', { retryAfterMs: 3 })),
+  )
+  await t.rejects(entry.consume(numberedSpans(4), 0), { name: 'RetryableError', message: 'down', retryAfterMs: 3 })
+  t.match(ledger.rows(), [
+    { received: 4, delivered: 4, refused: 0, inFlight: 0 },
+    { received: 4, delivered: 0, refused: 4, inFlight: 0 },
+  ])
+})
+
+t.test('a permanent refusal of one branch is not the sender’s, but it is logged and counted', async (t) => {
+  const { entry, ledger, settings } = make(
+    new CollectingConsumer(),
+    refusing(() => new PermanentError('no such index')),
+  )
+  await entry.consume(numberedSpans(4), 0)
+  t.match(ledger.rows(), [{ delivered: 4 }, { delivered: 0, refused: 4, inFlight: 0 }])
+  t.match(settings.lines, [{ level: 'warn', fields: { destination: 'end1', reason: 'no such index' } }])
+})
+
+t.test('a permanent refusal of all branches is', async (t) => {
+  const { entry, ledger } = make(
+    refusing(() => new PermanentError('no')),
+    refusing(() => new PermanentError('never')),
+  )
+  await t.rejects(entry.consume(numberedSpans(4), 0), { name: 'PermanentError', message: 'no' })
+  t.match(ledger.rows(), [
+    { refused: 4, inFlight: 0 },
+    { refused: 4, inFlight: 0 },
+  ])
+})
+
+t.test('a merged batch that is refused is offered again in parts: one sender’s fault is one sender’s', async (t) => {
+  const end = refusing((batch) => (has(batch, 3) ? new PermanentError('3 is bad') : undefined))
+  const { fanOut, account, ledger } = make(end)
+  account.receive(9)
+  const error = (await fanOut.consume(merged(), 0).catch((thrown: unknown) => thrown)) as PartialError
+  t.match(error, { name: 'PartialError', refused: 3, message: '3 is bad' })
+  t.same([...error.chunks!.keys()], [1])
+  t.same(
+    end.spans().map(({ attributes }) => attributes['n']),
+    [0, 1, 5, 6, 7, 8],
+  )
+  t.match(ledger.rows(), [{ received: 9, delivered: 6, refused: 3, inFlight: 0 }])
+})
+
+t.test('the parts of a merged batch may meet different fates', async (t) => {
+  const end = refusing((batch) => (has(batch, 3) ? new PermanentError('bad') : has(batch, 5) ? new RetryableError('busy') : undefined))
+  const { fanOut } = make(end)
+  const error = (await fanOut.consume(merged(), 0).catch((thrown: unknown) => thrown)) as RetryableError
+  t.equal(error.name, 'RetryableError')
+  t.same(
+    [...error.chunks!].map(([chunk, { name }]) => [chunk, name]),
+    [
+      [1, 'PermanentError'],
+      [2, 'RetryableError'],
+    ],
+  )
+})
+
+t.test('two branches disagree about chunks: only what both refuse is refused, what one could not take comes back', async (t) => {
+  const first = refusing((batch) => (has(batch, 0) || has(batch, 3) ? new PermanentError('first says no') : undefined))
+  const second = refusing((batch) => (has(batch, 0) ? new PermanentError('second says no') : undefined))
+  const { fanOut, account, ledger } = make(first, second)
+  account.receive(9)
+  const error = (await fanOut.consume(merged(), 0).catch((thrown: unknown) => thrown)) as PartialError
+  t.match(error, { name: 'PartialError', refused: 2 })
+  t.same([...error.chunks!.keys()], [0])
+  t.match(ledger.rows(), [
+    { delivered: 4, refused: 5, inFlight: 0 },
+    { delivered: 7, refused: 2, inFlight: 0 },
+  ])
+})
+
+t.test('a partial success of one destination is the sender’s answer; beside one that took all it is not', async (t) => {
+  const partial = () => refusing(() => new PartialError(1, 'one too old'))
+  const alone = make(partial())
+  await t.rejects(alone.entry.consume(numberedSpans(4), 0), { name: 'PartialError', refused: 1 })
+  t.match(alone.ledger.rows(), [{ delivered: 3, refused: 1, inFlight: 0 }])
+  const both = make(partial(), new CollectingConsumer())
+  await both.entry.consume(numberedSpans(4), 0)
+  t.match(both.ledger.rows(), [
+    { delivered: 3, refused: 1, inFlight: 0 },
+    { delivered: 4, refused: 0, inFlight: 0 },
+  ])
+})
+
+t.test('a stranger’s error is retryable: the sender still has the data', async (t) => {
+  const { entry, ledger } = make(refusing(() => new TypeError('a bug')))
+  await t.rejects(entry.consume(numberedSpans(4), 0), { name: 'RetryableError', message: 'a bug' })
+  t.match(ledger.rows(), [{ refused: 4, inFlight: 0 }])
+})
+
+t.test('an error before any destination was asked is counted once, for each of them', async (t) => {
+  const { account, ledger } = make(new CollectingConsumer(), new CollectingConsumer())
+  const entry = new Entry({ consume: () => Promise.reject(new RetryableError('over the memory limit')) }, account)
+  await t.rejects(entry.consume(numberedSpans(4), 0))
+  t.match(ledger.rows(), [
+    { received: 4, refused: 4, inFlight: 0 },
+    { received: 4, refused: 4, inFlight: 0 },
+  ])
+})
+
+t.test('behind a batcher the ledger still adds up, whatever the destination says of each sender', async (t) => {
+  const settings = new TestSettings('batch')
+  const end = refusing((batch) => (has(batch, 3) ? new PermanentError('bad') : has(batch, 6) ? new RetryableError('busy') : undefined))
+  const { fanOut, account, ledger } = make(end)
+  const batcher = new Batcher({ sendBatchSize: 9, sendBatchMaxSize: 0, timeoutMs: 200, maxAckDelayMs: 5 }, fanOut, settings.clock)
+  const entry = new Entry(batcher, account)
+  const answers = await Promise.all(
+    [numberedSpans(2), numberedSpans(3, 2), numberedSpans(4, 5)].map((batch) =>
+      entry.consume(batch, 0).then(
+        () => 'taken',
+        (error: Error) => error.name,
+      ),
+    ),
+  )
+  // The whole was refused permanently because of 3, so each part was tried: 6 is busy.
+  t.same(answers, ['taken', 'PermanentError', 'RetryableError'])
+  t.match(ledger.rows(), [{ received: 9, delivered: 2, refused: 7, inFlight: 0 }])
+})
