@@ -20,6 +20,8 @@ export interface Lifecycle {
   start(abort: AbortSignal): Promise<void>
   /** Hands on what was accepted. Safe without start, and safe twice; `abort` ends the grace period. */
   stop(abort: AbortSignal): Promise<void>
+  /** Where it listens, as `host:port`, once started: with port 0 nobody else can tell. */
+  readonly address?: string
 }
 export interface Receiver extends Lifecycle {}
 export interface Processor extends Consumer, Partial<Lifecycle> {}

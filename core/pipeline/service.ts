@@ -11,6 +11,8 @@ export type ServiceStatus = 'starting' | 'ready' | 'stopping'
 export interface RunningService {
   status(): ServiceStatus
   readonly ledger: Ledger
+  /** Where it listens: components by name, e.g. `receivers.otlp`, and their addresses. */
+  addresses(): ReadonlyMap<string, string>
   /**
    * Stops receiving, hands on what was accepted, and closes everything, within the configuration's drain timeout. Resolves with what
    * went wrong on the way: an empty list after a clean stop. Calling it again returns the same promise.
@@ -46,6 +48,11 @@ class PipelineService implements RunningService {
 
   status(): ServiceStatus {
     return this.#status
+  }
+
+  addresses(): ReadonlyMap<string, string> {
+    const listening = this.#started.filter(({ component }) => component.address !== undefined)
+    return new Map(listening.map(({ name, component }) => [name, component.address!]))
   }
 
   async start(): Promise<void> {
