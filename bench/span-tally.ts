@@ -46,7 +46,7 @@ export class SpanTally {
   /** Ticks off every span of one export request. Throws on bytes that are none. */
   add(body: Buffer, encoding?: string): void {
     const bytes = encoding === 'gzip' ? gunzipSync(body) : encoding === 'zstd' ? zstdDecompressSync(body) : body
-    walk(bytes, (traceAt, spanAt) => this.#tick(bytes, traceAt, spanAt))
+    walk(bytes, (traceAt, spanAt) => this.tick(bytes, traceAt, spanAt))
     this.#requests++
   }
 
@@ -62,7 +62,8 @@ export class SpanTally {
     return { ...this.tally, lost, unacknowledged: this.#delivered - expected }
   }
 
-  #tick(bytes: Buffer, traceAt: number, spanAt: number): void {
+  /** One span, by where its ids stand in the bytes; -1 for an id that is missing. */
+  tick(bytes: Buffer, traceAt: number, spanAt: number): void {
     const place = traceAt < 0 || spanAt < 0 ? 0 : (bytes[spanAt + PLACE_IN_SPAN_ID] as number)
     if (place < 1 || place > SPANS_PER_TRACE || bytes.readUInt32BE(traceAt) !== this.#run) {
       this.#foreign++
