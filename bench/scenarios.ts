@@ -1,0 +1,90 @@
+// What is measured, and how each program is started for it: every folder in `scenarios/` holds one configuration file a program.
+
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { COLLECTOR_VERSION, installCollector } from '../test/real/servers/collector.ts'
+import { installRotel, ROTEL_VERSION } from '../test/real/servers/python.ts'
+
+export interface Scenario {
+  readonly name: string
+  readonly pipeline: string
+  /** Whether spans go on to the counting server; otherwise delivered is what was accepted. */
+  readonly backend: boolean
+  /** How many times less CPU than the Collector we mean to take. */
+  readonly goal?: number
+}
+
+export const SCENARIOS: readonly Scenario[] = [
+  { name: 'null', pipeline: 'no program: the generator straight to the counting server', backend: true },
+  { name: 'receive', pipeline: 'otlp/http → nop', backend: false, goal: 3.3 },
+  { name: 'forward', pipeline: 'otlp/http → batch(1000) → otlp_http, no compression', backend: true, goal: 3 },
+  { name: 'transform', pipeline: 'otlp/http → attributes: one set, one hashed, one deleted → nop', backend: false, goal: 2 },
+]
+
+export interface Contestant {
+  readonly name: string
+  readonly version: string
+  /** The command line for a configuration file; `validate` too, where the program has such a command. */
+  run(file: string, variables: Variables): Command
+  validate?(file: string): Command
+  /** Its file for a scenario, by preference. */
+  readonly files: readonly string[]
+}
+export interface Command {
+  readonly command: string
+  readonly args: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+}
+/** What `${env:NAME}` in a configuration stands for. */
+export type Variables = Readonly<Record<'BENCH_IN_PORT' | 'BENCH_OUT_PORT' | 'BENCH_SPARE_PORT', string>>
+
+const CHECKOUT = join(import.meta.dirname, '..')
+export const PEERS = ['collector', 'collector-tuned', 'rotel'] as const
+
+/** Installs the peer if need be. */
+export async function contestant(name: string): Promise<Contestant> {
+  if (name === 'millrace') return millrace()
+  if (name === 'collector') return collector(name, await installCollector(), ['collector.yaml'], {})
+  if (name === 'collector-tuned')
+    return collector(name, await installCollector(), ['collector-tuned.yaml', 'collector.yaml'], { GOGC: '400' })
+  if (name === 'rotel') return rotel(await installRotel())
+  throw new Error(`--peers: no peer "${name}"; there are ${PEERS.join(', ')}`)
+}
+
+/** Undefined where the program cannot do the scenario. */
+export function fileFor(scenario: Scenario, { files }: Contestant): string | undefined {
+  return files.map((file) => join(import.meta.dirname, 'scenarios', scenario.name, file)).find((path) => existsSync(path))
+}
+
+function millrace(): Contestant {
+  const main = join(CHECKOUT, 'main.ts')
+  const { version } = JSON.parse(readFileSync(join(CHECKOUT, 'package.json'), 'utf8')) as { version: string }
+  const command = (verb: string, file: string): Command => ({ command: process.execPath, args: [main, verb, '--config', file] })
+  return {
+    name: 'millrace',
+    version,
+    files: ['millrace.yaml'],
+    run: (file) => command('run', file),
+    validate: (file) => command('validate', file),
+  }
+}
+
+function collector(name: string, command: string, files: readonly string[], env: Readonly<Record<string, string>>): Contestant {
+  return {
+    name,
+    version: COLLECTOR_VERSION,
+    files,
+    run: (file) => ({ command, args: ['--config', file], env }),
+    validate: (file) => ({ command, args: ['validate', '--config', file], env }),
+  }
+}
+
+/** Rotel takes no file: its arguments stand in one, a line an option. */
+function rotel(command: string): Contestant {
+  const run = (file: string, variables: Variables): Command => {
+    const text = readFileSync(file, 'utf8').replace(/\$\{env:(\w+)\}/g, (_, name: keyof Variables) => variables[name])
+    return { command, args: text.trim().split(/\s+/) }
+  }
+  return { name: 'rotel', version: ROTEL_VERSION, files: ['rotel.args'], run }
+}
