@@ -13,7 +13,8 @@ const MAX_DRAIN_MS = 1000
 const READ_BYTES = 64 * 1024
 const MAX_MESSAGE_LENGTH = 1024
 
-const EMPTY: Readonly<Record<Encoding, Buffer>> = { protobuf: Buffer.alloc(0), json: Buffer.from('{}') }
+/** As text, which Node sends with the head in one write; bytes would be a second one. */
+const EMPTY: Readonly<Record<Encoding, string>> = { protobuf: '', json: '{}' }
 const HEADERS: Readonly<Record<Encoding, string[]>> = {
   protobuf: ['Content-Type', CONTENT_TYPE.protobuf, 'Content-Length', '0'],
   json: ['Content-Type', CONTENT_TYPE.json, 'Content-Length', '2'],
@@ -22,10 +23,11 @@ const HEADERS: Readonly<Record<Encoding, string[]>> = {
 export function writeSuccess(response: ServerResponse, encoding: Encoding, body: Uint8Array | undefined, closing: boolean): void {
   if (body === undefined && !closing) {
     response.writeHead(200, HEADERS[encoding])
-    response.end(EMPTY[encoding])
+    if (encoding === 'json') response.end(EMPTY.json)
+    else response.end()
     return
   }
-  const content = body ?? EMPTY[encoding]
+  const content = body ?? Buffer.from(EMPTY[encoding])
   response.writeHead(200, headersOf(encoding, content, closing))
   response.end(content)
 }
