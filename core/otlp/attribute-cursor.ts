@@ -39,7 +39,8 @@ abstract class OwnedAttributes implements Attributes {
     const row = this.#find(key)
     if (row >= 0) {
       const patch = this.#patchOf(row)
-      if (patch < 0) return readAnyValue(index.bytes, index.attributes[row + column.ATTR_VALUE]!, index.attributes[row + column.ATTR_END]!)
+      if (patch < 0)
+        return readAnyValue(index.bytes, index.attributes[row + column.ATTR_VALUE]!, index.attributes[row + column.ATTR_VALUE_END]!)
       if (patches[patch + PATCH_KEY]! >= 0) return readAnyValue(arena.bytes, patches[patch + PATCH_VALUE]!, patches[patch + PATCH_TO]!)
     }
     const added = this.#findAdded(key)
@@ -106,7 +107,7 @@ abstract class OwnedAttributes implements Attributes {
       const patch = this.#patchOf(row)
       const key = index.bytes.toString('utf8', index.attributes[row + column.ATTR_KEY], index.attributes[row + column.ATTR_KEY_END])
       yield patch < 0
-        ? [key, readAnyValue(index.bytes, index.attributes[row + column.ATTR_VALUE]!, index.attributes[row + column.ATTR_END]!)]
+        ? [key, readAnyValue(index.bytes, index.attributes[row + column.ATTR_VALUE]!, index.attributes[row + column.ATTR_VALUE_END]!)]
         : [key, readAnyValue(arena.bytes, this.edits.patches[patch + PATCH_VALUE]!, this.edits.patches[patch + PATCH_TO]!)]
     }
     for (let patch = this.head(); patch >= 0; patch = this.edits.nextPatch(patch)) {

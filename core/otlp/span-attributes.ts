@@ -9,6 +9,7 @@ import {
   ATTR_STRIDE,
   ATTR_TAG,
   ATTR_VALUE,
+  ATTR_VALUE_END,
   SPAN_ATTR_END,
   SPAN_ATTR_FIRST,
   SPAN_END,
@@ -49,7 +50,7 @@ export function valueStart(index: TraceIndex, row: number): number {
   return index.attributes[row + ATTR_VALUE]!
 }
 export function valueEnd(index: TraceIndex, row: number): number {
-  return index.attributes[row + ATTR_END]!
+  return index.attributes[row + ATTR_VALUE_END]!
 }
 
 /** Puts `field` behind the span's other fields. */

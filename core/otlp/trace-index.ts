@@ -54,13 +54,14 @@ export const SPAN_ATTR_FIRST = 16
 export const SPAN_ATTR_END = 17
 export const SPAN_STRIDE = 18
 
-/** Columns of one attribute of a span or a resource: the whole field is TAG … END, the AnyValue is VALUE … END. */
+/** Columns of one attribute of a span or a resource: the whole field is TAG … END, the AnyValue is VALUE … VALUE_END. */
 export const ATTR_TAG = 0
 export const ATTR_KEY = 1
 export const ATTR_KEY_END = 2
 export const ATTR_VALUE = 3
-export const ATTR_END = 4
-export const ATTR_STRIDE = 5
+export const ATTR_VALUE_END = 4
+export const ATTR_END = 5
+export const ATTR_STRIDE = 6
 
 /** A range of refused spans of one scope, neighbours joined. */
 export const REFUSED_TAG = 0

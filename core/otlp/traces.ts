@@ -45,7 +45,10 @@ export function indexTraces(chunk: Uint8Array): TraceIndex {
   if (indexed === chunk) return scratch
   indexed = undefined
   walkTraces(chunk, scratch)
-  if (scratch.odd) walkTraces(canonicalTraces(scratch), scratch)
+  if (scratch.odd) {
+    walkTraces(canonicalTraces(scratch), scratch)
+    if (scratch.odd) throw new Error('a canonical request is still odd') // its columns would be wrong
+  }
   indexed = chunk
   return scratch
 }

@@ -5,11 +5,21 @@
 
 import { FAULT, ODD, checkMessage, fault } from './check.ts'
 import { AnyValue, KeyValue } from './schema.ts'
-import { ATTR_END, ATTR_KEY, ATTR_KEY_END, ATTR_STRIDE, ATTR_TAG, ATTR_VALUE, type TraceIndex, grown } from './trace-index.ts'
+import {
+  ATTR_END,
+  ATTR_KEY,
+  ATTR_KEY_END,
+  ATTR_STRIDE,
+  ATTR_TAG,
+  ATTR_VALUE,
+  ATTR_VALUE_END,
+  type TraceIndex,
+  grown,
+} from './trace-index.ts'
 import { isUtf8 } from './utf8.ts'
-import { next, readUint32, skipVarint } from './wire.ts'
+import { next, readUint32, skipValue, skipVarint } from './wire.ts'
 
-/** Attributes that one request may hold: their columns then take 80 MiB. Empty ones are two bytes, so bytes alone bound nothing. */
+/** Attributes that one request may hold: their columns then take 96 MiB. Empty ones are two bytes, so bytes alone bound nothing. */
 export const MAX_ATTRIBUTES: number = 1 << 22
 
 /** The KeyValue whose field begins at `tagAt` and whose body is `[start, end)`, `depth` messages down. 0, ODD or FAULT. */
@@ -19,20 +29,25 @@ export function walkAttribute(index: TraceIndex, tagAt: number, start: number, e
   let key = start
   let keyEnd = start
   if (start + 1 < end && bytes[start] === 0x0a) {
-    key = start + 2
-    keyEnd = key + bytes[start + 1]!
-    if (bytes[start + 1]! >= 0x80 || keyEnd > end) return oddlyLaidOut(index, start, end, depth)
+    const length = readUint32(bytes, start + 1, end)
+    if (length < 0) return oddlyLaidOut(index, start, end, depth)
+    key = next
+    keyEnd = key + length
+    if (keyEnd > end) return fault(start, 'an attribute key is longer than its attribute')
     if (!isUtf8(bytes, view, key, keyEnd)) return fault(start, 'an attribute key is not valid UTF-8')
   }
   let value = keyEnd
-  if (value < end) {
-    if (bytes[value] !== 0x12) return oddlyLaidOut(index, start, end, depth)
+  let valueEnd = keyEnd
+  if (value < end && bytes[value] === 0x12) {
     const length = readUint32(bytes, value + 1, end)
-    if (length < 0 || next + length !== end) return oddlyLaidOut(index, start, end, depth)
+    if (length < 0) return oddlyLaidOut(index, start, end, depth)
     value = next
-    const result = checkAnyValue(index, value, end, depth + 1)
+    valueEnd = value + length
+    if (valueEnd > end) return fault(start, 'an attribute value is longer than its attribute')
+    const result = checkAnyValue(index, value, valueEnd, depth + 1)
     if (result !== 0) return result
   }
+  if (valueEnd < end && !onlyUnknown(bytes, valueEnd, end, depth)) return oddlyLaidOut(index, start, end, depth)
   let columns = index.attributes
   const a = index.attributesEnd
   if (a + ATTR_STRIDE > columns.length) {
@@ -43,6 +58,7 @@ export function walkAttribute(index: TraceIndex, tagAt: number, start: number, e
   columns[a + ATTR_KEY] = key
   columns[a + ATTR_KEY_END] = keyEnd
   columns[a + ATTR_VALUE] = value
+  columns[a + ATTR_VALUE_END] = valueEnd
   columns[a + ATTR_END] = end
   index.attributesEnd = a + ATTR_STRIDE
   return 0
@@ -67,6 +83,17 @@ function checkAnyValue(index: TraceIndex, start: number, end: number, depth: num
       return 0
   }
   return checkMessage(bytes, index.view, start, end, AnyValue, depth)
+}
+
+/** Are there but whole fields that no version of KeyValue has? They stay where they are. */
+function onlyUnknown(bytes: Uint8Array, p: number, end: number, depth: number): boolean {
+  while (p < end) {
+    const tag = readUint32(bytes, p, end)
+    if (tag >>> 3 <= 2) return false
+    p = skipValue(bytes, next, end, tag, depth)
+    if (p < 0) return false
+  }
+  return true
 }
 
 /** Legal or not? If legal, its columns cannot be noted, so the request must be made canonical before anyone reads it. */
