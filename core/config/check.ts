@@ -43,6 +43,8 @@ export class Checker {
       allowUnionTypes: true,
       logger: false,
       ownProperties: true,
+      messages: false, // explain.ts words them
+      code: { optimize: false }, // each validator runs once or twice: optimizing it costs more than it saves
       ...(strangers ? {} : { meta: false, validateSchema: false }),
     })
     ajv.addKeyword({ keyword: 'secret', schemaType: 'boolean' })
