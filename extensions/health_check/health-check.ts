@@ -35,7 +35,7 @@ export class HealthCheck implements Extension {
     await once(this.#server, 'listening', { signal: abort })
     const { clock } = this.#settings
     this.#startedAt = { date: clock.now(), monotonicMs: clock.monotonicMs() }
-    this.#settings.log.info({ endpoint: this.address, path: this.#path }, 'health page')
+    this.#settings.log.info({ endpoint: this.address, path: this.#path }, 'answering health checks')
   }
 
   get address(): string {
