@@ -1,0 +1,32 @@
+// What `millrace --help` prints. command-line.ts prints it.
+
+export const HELP = `Millrace receives OpenTelemetry data, processes it and hands it on, as one YAML file says.
+
+Examples
+  millrace run --config pipeline.yaml             run the pipelines; Ctrl-C stops once everything is handed on
+  millrace validate --config pipeline.yaml        check the file and draw its pipelines; nothing is started
+  millrace run -c base.yaml -c production.yaml    where both files say something, the later one wins
+  millrace components                             what the file can name
+
+A file to begin with (then: curl http://127.0.0.1:4318/v1/traces, or any OpenTelemetry SDK)
+  receivers:  { otlp: { protocols: { http: } } }
+  exporters:  { debug: }
+  service:
+    pipelines:
+      traces: { receivers: [otlp], exporters: [debug] }
+
+Commands
+  run           runs until SIGTERM or Ctrl-C, then hands on what was accepted, for at most service.drain_timeout;
+                a second Ctrl-C ends it at once
+  validate      prints every mistake with its file, line and column
+  components    lists types, signals and stability
+
+Options
+  -c, --config FILE    the configuration; give it again to lay more files over it
+  -h, --help           this page
+  -v, --version        the version
+
+Exit codes
+  0    done          1    failed while running, e.g. a port is in use
+  2    wrong usage   3    the configuration is not valid          130    ended at once by a second Ctrl-C
+`

@@ -1,0 +1,77 @@
+// `millrace run`: loads, starts, says when it is ready, and stops with everything handed on. It lives as long as the process.
+
+import { systemClock } from '../clock.ts'
+import type { Factories, Logger } from '../component.ts'
+import type { ServiceConfig } from '../config/service.ts'
+import type { Ledger } from '../ledger.ts'
+import type { RunningService } from '../pipeline/service.ts'
+import { printable } from '../printable.ts'
+import { createLog } from '../telemetry/log.ts'
+import { MemoryMeter } from '../telemetry/meter.ts'
+import { drawPipelines } from './draw.ts'
+import { explainFailure } from './failure.ts'
+import { loadPrinting } from './loading.ts'
+import { listenForSignals } from './signals.ts'
+import { FAILED, INVALID_CONFIGURATION, OK, type Terminal } from './terminal.ts'
+
+const OWN_ID = 'service'
+
+export async function run(files: readonly string[], builtIn: () => Promise<Factories>, terminal: Terminal): Promise<number> {
+  const stopping = listenForSignals((signal) => terminal.err(`second ${signal}: ended at once, what was still on its way may be lost\n`))
+  endOnStrayErrors(terminal)
+  // The pipelines' code loads while the file is checked.
+  const [config, { startService }] = await Promise.all([loadPrinting(files, builtIn, terminal), import('../pipeline/service.ts')])
+  if (config === undefined) return INVALID_CONFIGURATION
+
+  const log = createLog({ level: config.telemetry.logLevel, clock: systemClock, write: (line) => terminal.err(line) })
+  let service: RunningService
+  try {
+    service = await startService(config, { log, meter: new MemoryMeter(), clock: systemClock })
+  } catch (error) {
+    terminal.err(`cannot start: ${explainFailure(error)}\n`)
+    return FAILED
+  }
+  terminal.err(readyLine(config, service))
+  const signal = await stopping.asked
+  return stop(service, signal, config, log(OWN_ID), terminal)
+}
+
+/** Of the whole process, in milliseconds: what somebody who starts it waits for. */
+function readyLine(config: ServiceConfig, service: RunningService): string {
+  const listening = [...service.addresses()].map(([name, address]) => `${name} on ${address}`)
+  const where = listening.length === 0 ? 'nothing listens' : `listening: ${listening.join(', ')}`
+  return `${drawPipelines(config)}ready in ${Math.round(performance.now())} ms; ${where}\n`
+}
+
+async function stop(service: RunningService, signal: string, config: ServiceConfig, log: Logger, terminal: Terminal): Promise<number> {
+  log.info({ signal, drain_timeout_ms: config.drainTimeoutMs }, 'stopping: handing on what was accepted')
+  const failures = await service.stop()
+  for (const failure of failures) terminal.err(`while stopping: ${explainFailure(failure)}\n`)
+  terminal.err(accounts(service.ledger))
+  return failures.length === 0 ? OK : FAILED
+}
+
+/** What became of everything, a line for each destination that saw something. */
+function accounts(ledger: Ledger): string {
+  const lines = ledger.rows().map(({ pipeline, destination, received, delivered, dropped, refused, inFlight }) => {
+    if (received === 0) return ''
+    const reasons = Object.entries(dropped).map(([reason, count]) => `, ${count} dropped (${printable(reason, 200)})`)
+    const rest = `${refused > 0 ? `, ${refused} refused` : ''}${inFlight > 0 ? `, ${inFlight} not answered` : ''}`
+    return `${pipeline} → ${destination}: ${received} received, ${delivered} delivered${reasons.join('')}${rest}\n`
+  })
+  return `stopped\n${lines.join('')}`
+}
+
+/** A bug, ours or a plugin's: the state of the process is unknown, and unanswered data is still its sender's. */
+function endOnStrayErrors(terminal: Terminal): void {
+  const end =
+    (what: string) =>
+    (error: unknown): never => {
+      const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
+      const lines = stack.split('\n').map((line) => `  ${printable(line, 500)}\n`)
+      terminal.err(`${what}; ending the process. This is a bug in Millrace or in a plugin:\n${lines.join('')}`)
+      process.exit(FAILED)
+    }
+  process.on('uncaughtException', end('an error that nobody caught'))
+  process.on('unhandledRejection', end('a rejection that nobody handled'))
+}

@@ -1,0 +1,19 @@
+// What a command may touch of the process it runs in: main.ts makes the real one, tests their own.
+
+import type { Environment } from '../config/expand.ts'
+
+export interface Terminal {
+  /** What was asked for. */
+  out(text: string): void
+  /** Everything else: errors, the log, the line that says `ready`. */
+  err(text: string): void
+  readonly environment: Environment
+}
+
+/** Exit codes, as `--help` lists them. */
+export const OK = 0
+export const FAILED = 1
+export const WRONG_USAGE = 2
+export const INVALID_CONFIGURATION = 3
+/** As a shell counts a process that Ctrl-C ended. */
+export const INTERRUPTED = 130

@@ -1,0 +1,46 @@
+#!/usr/bin/env node
+// The composition root: the built-in factories, handed to the command line. Only what every Node can load stands above the check of
+// its version, and all else is imported after the compile cache is on, so that it is cached.
+
+import module from 'node:module'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import type { Factories } from './core/component.ts'
+
+const OLDEST_NODE = 24
+
+async function builtIn(): Promise<Factories> {
+  const [otlp, attributes, batch, nop, forward, healthCheck] = await Promise.all([
+    import('./receivers/otlp/factory.ts'),
+    import('./processors/attributes/factory.ts'),
+    import('./processors/batch/factory.ts'),
+    import('./exporters/nop/factory.ts'),
+    import('./connectors/forward/factory.ts'),
+    import('./extensions/health_check/factory.ts'),
+  ])
+  return {
+    receivers: [otlp.factory],
+    processors: [attributes.factory, batch.factory],
+    exporters: [nop.factory],
+    connectors: [forward.factory],
+    extensions: [healthCheck.factory],
+  }
+}
+
+if (Number(process.versions.node.split('.', 1)[0]) < OLDEST_NODE) {
+  process.stderr.write(`millrace needs Node ${OLDEST_NODE} or newer; this is Node ${process.versions.node}. See https://nodejs.org\n`)
+  process.exit(1)
+}
+// In the user's own cache, not in a temporary folder that others write to: what lies there is executed.
+module.enableCompileCache(join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'millrace'))
+
+// Whoever read the output has gone (`millrace components | head`): what is written to nobody is no failure.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+
+const { commandLine } = await import('./core/cli/command-line.ts')
+const code = await commandLine(process.argv.slice(2), builtIn, {
+  out: (text) => process.stdout.write(text),
+  err: (text) => process.stderr.write(text),
+  environment: process.env,
+})
+process.exit(code)
