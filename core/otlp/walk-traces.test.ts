@@ -264,6 +264,34 @@ t.test('what is legal is carried, however strange', async (t) => {
   t.equal(admitTraces(requestWith(ids, ids)).count, 2, 'the same span twice is two spans')
 })
 
+t.test('of a value given twice the last counts, and maps and lists merge', async (t) => {
+  const string = (value: string): WireField => ({ number: 1, value: text(value) })
+  const list = (...values: WireField[][]): WireField => ({ number: 5, value: values.map((value) => ({ number: 1, value })) })
+  const int: WireField = { number: 3, value: { varint: 7n } }
+  const values: WireField[][] = [
+    [string('a'), string('b')],
+    [string('a'), int],
+    [int, string('a')],
+    [list([int]), list([string('b')])],
+    [list([int]), string('x'), list([string('b')])],
+    [list([string('a'), int])],
+  ]
+  const key = { number: 1, value: text('k') }
+  const pairs: WireField[][] = [
+    ...values.map((value) => [key, { number: 2, value }]),
+    [{ number: 2, value: [int] }, key],
+    [key, { number: 1, value: text('other') }, { number: 2, value: [int] }],
+    [key, { number: 2, value: [list([int])] }, { number: 2, value: [list([string('b')])] }],
+    [{ number: 9, value: text('unknown') }, key],
+    [key, { number: 9, value: text('unknown') }],
+  ]
+  for (const pair of pairs) {
+    const bytes = requestWith([...ids, { number: 9, value: pair }])
+    t.equal(verdict(bytes), 'fine')
+    t.strictSame(decodeWithCursors(bytes), decodeWithProtobufEs(bytes))
+  }
+})
+
 t.test('nesting is bounded, and what is within the bound is within other decoders’', async (t) => {
   // Messages around the innermost: request, ResourceSpans, ScopeSpans, Span, KeyValue, AnyValue; then two for each list.
   const nested = (lists: number): Uint8Array => {
