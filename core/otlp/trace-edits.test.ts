@@ -150,7 +150,7 @@ t.test('dropping the last span of a scope drops scope and resource', async (t) =
 })
 
 t.test('a resource is made where there was none', async (t) => {
-  const bytes = Buffer.from('0a2012' + '1e' + '121c' + '0a10' + '01'.repeat(16) + '1208' + '02'.repeat(8), 'hex')
+  const bytes = Buffer.from(`0a20121e121c0a10${'01'.repeat(16)}1208${'02'.repeat(8)}`, 'hex')
   const edits = new TraceEdits(indexTraces(bytes))
   const cursor = new SpanCursor(edits, () => {})
   cursor.moveTo(0)
