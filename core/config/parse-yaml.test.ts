@@ -28,6 +28,10 @@ const UNWANTED: Readonly<Record<string, readonly [yaml: string, fault: string]>>
   'a variable as a key': ['${env:A}: 1', '1:1: key "${env:A}": variables are expanded in values, not in keys'],
   'a key twice, in another form': ['"a": 1\na: 2', '2:1: key "a" stands here twice; the first is on line 1'],
   'bad indentation': ['a:\n  b: 1\n c: 2', '3:1: not valid YAML: All mapping items must start at the same column'],
+  'a number that cannot be kept': [
+    'a: 12345678901234567890',
+    '1:4: a: found 12345678901234567890, a number too large to be kept exactly; put it in quotes if it is text',
+  ],
   'a quote without an end': ['a: "b', '1:6: not valid YAML: Missing closing "quote'],
 }
 

@@ -128,6 +128,10 @@ class TreeBuilder {
     const scalar = node as Scalar | null
     const value = scalar?.value ?? null
     const written = scalar?.source ?? ''
+    if (typeof value === 'number' && /^[-+]?\d+$/.test(written) && !Number.isSafeInteger(value)) {
+      const message = `found ${printable(written, 60)}, a number too large to be kept exactly; put it in quotes if it is text`
+      this.#faults.push({ place, path, message })
+    }
     const isPlain = value === null || typeof value === 'number' || typeof value === 'boolean'
     return { kind: 'scalar', place, value: isPlain ? value : written, written }
   }
