@@ -8,7 +8,7 @@ const REFERENCES: ConfigSchema = {
   items: { type: 'string' },
   description: 'Ids, as they stand in the section of the same name.',
 }
-const SECTION: ConfigSchema = { type: 'object', additionalProperties: true }
+const section = (description: string): ConfigSchema => ({ type: 'object', additionalProperties: true, description })
 
 const PIPELINE: ConfigSchema = {
   type: 'object',
@@ -28,7 +28,12 @@ const SERVICE: ConfigSchema = {
   required: ['pipelines'],
   properties: {
     extensions: { ...REFERENCES, default: [], description: 'Extensions to start.' },
-    pipelines: { type: 'object', minProperties: 1, additionalProperties: PIPELINE, description: 'By signal: traces, traces/name, …' },
+    pipelines: {
+      type: 'object',
+      minProperties: 1,
+      additionalProperties: PIPELINE,
+      description: 'By signal and name: `traces`, `traces/name`, …',
+    },
     telemetry: {
       type: 'object',
       default: {},
@@ -61,11 +66,11 @@ export const FILE_SCHEMA: ConfigSchema = {
   type: 'object',
   required: ['service'],
   properties: {
-    receivers: SECTION,
-    processors: SECTION,
-    exporters: SECTION,
-    connectors: SECTION,
-    extensions: SECTION,
+    receivers: section('Where data comes in, by id.'),
+    processors: section('What is done to it.'),
+    exporters: section('Where it goes.'),
+    connectors: section('What ends one pipeline and begins another.'),
+    extensions: section('What stands beside the pipelines.'),
     service: SERVICE,
     plugins: {
       type: 'array',
