@@ -7,11 +7,19 @@ export interface Clock {
   after(ms: number, run: () => void): { cancel(): void }
 }
 
+/** About 25 days. Node's timers count in 32 bits, and fire at once for anything longer. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
 export const systemClock: Clock = {
   monotonicMs: () => performance.now(),
   now: () => new Date(),
   after(ms, run) {
-    const timer = setTimeout(run, ms)
+    let timer: NodeJS.Timeout
+    const wait = (leftMs: number): void => {
+      if (leftMs <= LONGEST_TIMER_MS) timer = setTimeout(run, leftMs)
+      else timer = setTimeout(() => wait(leftMs - LONGEST_TIMER_MS), LONGEST_TIMER_MS)
+    }
+    wait(ms)
     return { cancel: () => clearTimeout(timer) }
   },
 }
