@@ -32,6 +32,8 @@ export class Components {
     extensions: new Map(),
   }
 
+  readonly #ids = new Map<Section, readonly string[]>()
+
   constructor(registry: Registry) {
     this.#registry = registry
   }
@@ -53,8 +55,13 @@ export class Components {
     yield* this.#defined[section].values()
   }
 
+  /** As written. Remembered: each wrong reference asks for all of them. */
   ids(section: Section): readonly string[] {
-    return [...this.#defined[section].values()].map(({ id }) => id)
+    const known = this.#ids.get(section)
+    if (known?.length === this.#defined[section].size) return known
+    const ids = [...this.#defined[section].values()].map(({ id }) => id)
+    this.#ids.set(section, ids)
+    return ids
   }
 }
 

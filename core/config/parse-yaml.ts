@@ -46,10 +46,10 @@ function compose(yaml: Yaml, text: string, report: Report): Document.Parsed | un
       }
       document = next
     }
-    for (const error of document?.errors ?? []) report(error.pos[0], `not valid YAML: ${printable(error.message, 200)}`)
+    for (const error of document?.errors ?? []) report(error.pos[0], notValid(error.message))
     return document
   } catch (error) {
-    if (!(error instanceof TooMuch)) report(0, `not valid YAML: ${printable(String(error), 200)}`)
+    if (!(error instanceof TooMuch)) report(0, notValid(String(error)))
     return undefined
   } finally {
     Error.stackTraceLimit = before
@@ -57,6 +57,10 @@ function compose(yaml: Yaml, text: string, report: Report): Document.Parsed | un
 }
 
 class TooMuch extends Error {}
+
+function notValid(message: string): string {
+  return `not valid YAML: ${printable(message, 200)}`
+}
 
 const UNWANTED: ReadonlyMap<string, string> = new Map([
   ['&', 'found an anchor (&…); YAML anchors and aliases are not accepted: write the value out, or take it from ${env:NAME}'],
@@ -79,7 +83,10 @@ function* tokens(yaml: Yaml, text: string, report: Report): ReturnType<InstanceT
       report(parser.offset, `the file is too large: accepted are ${MAX_LEXEMES} words and signs (about 5,000 lines) a file; split it`)
       throw new TooMuch()
     }
-    yield* parser.next(lexeme)
+    for (const token of parser.next(lexeme)) {
+      if (token.type === 'error' && report(token.offset, notValid(token.message)) === MAX_SYNTAX_FAULTS) throw new TooMuch()
+      yield token
+    }
     // The stack holds the document, the nesting, and perhaps a scalar.
     if (parser.stack.length - 1 > MAX_DEPTH && !(parser.stack.length - 2 === MAX_DEPTH && isScalarToken(parser.stack.at(-1)))) {
       report(parser.offset, `found values nested more than ${MAX_DEPTH} deep; accepted: up to ${MAX_DEPTH}`)

@@ -89,7 +89,7 @@ function notDefined(id: string, sections: readonly Section[], components: Compon
   const [section] = sections as readonly [Section]
   const elsewhere = SECTIONS.find((other) => components.get(other, id) !== undefined)
   if (elsewhere !== undefined) return `${quoted(id)} is ${oneOf(elsewhere)}; accepted here: the id of ${sections.map(oneOf).join(' or ')}`
-  const defined = sections.flatMap((one) => components.ids(one))
+  const defined = sections.length === 1 ? components.ids(section) : sections.flatMap((one) => components.ids(one))
   const meant = didYouMean(id, defined)
   const known = sections.find((one) => registry.find(one, typeOf(id)) !== undefined)
   const remedy = meant === '' && known !== undefined && ID.test(id) ? `; to use it, add "${id}:" under "${known}"` : meant
