@@ -1,0 +1,15 @@
+// In a clone there is no installed `millrace`: examples under test get the sources under its name. .taprc loads this into every test.
+
+import { registerHooks } from 'node:module'
+
+const sources: Readonly<Record<string, string>> = {
+  millrace: new URL('../core/index.ts', import.meta.url).href,
+  'millrace/testing': new URL('../core/testing/index.ts', import.meta.url).href,
+}
+
+registerHooks({
+  resolve(specifier, context, next) {
+    const url = sources[specifier]
+    return url === undefined ? next(specifier, context) : { url, shortCircuit: true }
+  },
+})
