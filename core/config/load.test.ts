@@ -155,6 +155,10 @@ const WRONG_EXPORTERS: Readonly<Record<string, readonly [lines: string, ...fault
     '5:36: exporters.otlp_http.token: found *** (a string); accepted: text of at most 8 characters',
     '5:66: exporters.otlp_http.headers.x: found *** (a number); accepted: text; put it in quotes',
   ],
+  'what lies in a secret is not shown either': [
+    '  otlp_http: { endpoint: a, auth: { password: hunter2hunter2 } }',
+    '5:47: exporters.otlp_http.auth.password: found *** (a string); accepted: text of at most 8 characters',
+  ],
 }
 t.test('wrong settings of exporters', async (t) => {
   for (const [name, [lines, ...faults]] of Object.entries(WRONG_EXPORTERS)) {
@@ -285,7 +289,7 @@ t.test('later files win: maps merge, lists replace, and errors name the right fi
   t.same(await faultsIn([first, second]), [])
   const third = { file: 'c.yaml', text: 'exporters:\n  otlp_http: { endpont: c }\n  debug: { verbosity: 1 }' }
   t.same(await faultsIn([first, second, third]), [
-    'c.yaml:2:16: exporters.otlp_http: unknown key "endpont"; accepted here: endpoint, headers, token, tls, queue; did you mean "endpoint"?',
+    'c.yaml:2:16: exporters.otlp_http: unknown key "endpont"; accepted here: endpoint, headers, token, auth, tls, queue; did you mean "endpoint"?',
     'c.yaml:3:23: exporters.debug.verbosity: found the number 1; accepted: basic, normal, detailed',
   ])
 })

@@ -123,15 +123,12 @@ t.test('no text throws anything but a ConfigError', async (t) => {
     }),
     fc.string({ unit: 'binary', maxLength: 200 }),
   )
-  let valid = 0
   await fc.assert(
     fc.asyncProperty(text, async (yaml) => {
       const faults = await faultsIn(yaml, { A: 'x' })
-      if (faults.length === 0) valid++
       for (const fault of faults) if (!/^a\.yaml:\d+:\d+: \P{Cc}+$/u.test(fault)) throw new Error(`not one line: ${fault}`)
     }),
     { numRuns: 600 },
   )
-  t.ok(valid > 0, 'some of it was valid')
   await t.rejects(loadText('['), ConfigError)
 })
