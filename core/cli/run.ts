@@ -12,6 +12,7 @@ import { drawPipelines } from './draw.ts'
 import { explainFailure } from './failure.ts'
 import { loadPrinting } from './loading.ts'
 import { listenForSignals } from './signals.ts'
+import { reportTraffic } from './traffic.ts'
 import { FAILED, INVALID_CONFIGURATION, OK, type Terminal } from './terminal.ts'
 
 const OWN_ID = 'service'
@@ -32,7 +33,9 @@ export async function run(files: readonly string[], builtIn: () => Promise<Facto
     return FAILED
   }
   terminal.err(readyLine(config, service))
+  const traffic = reportTraffic(service.ledger, log('traffic'), systemClock)
   const signal = await stopping.asked
+  traffic.stop()
   return stop(service, signal, config, log(OWN_ID), terminal)
 }
 

@@ -1,0 +1,47 @@
+// A line of traffic now and then, from the ledger: what came in, and what became of it. `run` starts it.
+
+import type { Clock } from '../clock.ts'
+import type { Logger } from '../component.ts'
+import type { Ledger, LedgerRow } from '../ledger.ts'
+
+export const EVERY_MS = 10_000
+
+/** Logs what changed since the last time, for each pipeline and destination; a quiet pipeline has no line. */
+export function reportTraffic(ledger: Pick<Ledger, 'rows'>, log: Logger, clock: Clock): { stop(): void } {
+  let before = new Map<string, Figures>()
+  let timer = clock.after(EVERY_MS, report)
+  function report(): void {
+    const now = new Map(ledger.rows().map((row) => [`${row.pipeline} → ${row.destination}`, figuresOf(row)]))
+    for (const [way, figures] of now) {
+      const since = difference(figures, before.get(way))
+      if (Object.values(since).some((n) => n !== 0)) log.info({ ...since, in_flight: figures.received - settled(figures) }, way)
+    }
+    before = now
+    timer = clock.after(EVERY_MS, report)
+  }
+  return { stop: () => timer.cancel() }
+}
+
+interface Figures {
+  readonly received: number
+  readonly delivered: number
+  readonly dropped: number
+  readonly refused: number
+}
+
+function figuresOf({ received, delivered, dropped, refused }: LedgerRow): Figures {
+  return { received, delivered, dropped: Object.values(dropped).reduce((sum, n) => sum + n, 0), refused }
+}
+
+function settled({ delivered, dropped, refused }: Figures): number {
+  return delivered + dropped + refused
+}
+
+function difference(now: Figures, before: Figures = { received: 0, delivered: 0, dropped: 0, refused: 0 }): Figures {
+  return {
+    received: now.received - before.received,
+    delivered: now.delivered - before.delivered,
+    dropped: now.dropped - before.dropped,
+    refused: now.refused - before.refused,
+  }
+}
