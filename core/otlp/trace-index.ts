@@ -91,13 +91,15 @@ export class TraceIndex {
   refusedCount = 0
   /** Why the first refused span was refused, with its offset. */
   refusedReason = ''
+  /** While walking: the bytes before this offset, from wherever the last scan began, are known to be ASCII. */
+  asciiEnd = 0
   /** Some item uses a corner of protobuf: its columns cannot be trusted before the request is made canonical. */
   odd = false
 
   begin(bytes: Uint8Array): void {
     this.bytes = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-    this.resourceCount = this.scopeCount = this.spanCount = this.attributesEnd = this.refusedRanges = this.refusedCount = 0
+    this.resourceCount = this.scopeCount = this.spanCount = this.attributesEnd = this.refusedRanges = this.refusedCount = this.asciiEnd = 0
     this.refusedReason = ''
     this.odd = false
     if (this.spans.length > KEEP_ELEMENTS) this.spans = new Int32Array(1024 * SPAN_STRIDE)

@@ -1,5 +1,15 @@
-// Is a range of bytes valid UTF-8? Called for every string of every request, so it takes four ASCII bytes at a step.
-// Node's isUtf8 costs five times this on strings of ten bytes, for it needs a view of its own for each.
+// Is a range of bytes valid UTF-8? Asked of every string of every request. Nearly all of them are ASCII, and so are the tags and short
+// lengths between them: one scan over a whole span, eight bytes at a step, answers for all of its strings.
+// Node's isUtf8 costs five times as much on strings of ten bytes, for it needs a view of its own for each.
+
+/** Where the run of ASCII bytes from `start` ends, at most `end`. */
+export function asciiRun(view: DataView, start: number, end: number): number {
+  let p = start
+  const pairs = end - 8
+  while (p <= pairs && ((view.getInt32(p) | view.getInt32(p + 4)) & 0x8080_8080) === 0) p += 8
+  while (p < end && view.getUint8(p) < 0x80) p++
+  return p
+}
 
 /** `view` covers the same memory as `bytes`. Source: the Unicode Standard, table 3-7 (well-formed byte sequences). */
 export function isUtf8(bytes: Uint8Array, view: DataView, start: number, end: number): boolean {

@@ -16,16 +16,55 @@ import {
   type TraceIndex,
   grown,
 } from './trace-index.ts'
-import { isUtf8 } from './utf8.ts'
+import { asciiRun, isUtf8 } from './utf8.ts'
 import { next, readUint32, skipValue, skipVarint } from './wire.ts'
 
 /** Attributes that one request may hold: their columns then take 96 MiB. Empty ones are two bytes, so bytes alone bound nothing. */
 export const MAX_ATTRIBUTES: number = 1 << 22
 
-/** The KeyValue whose field begins at `tagAt` and whose body is `[start, end)`, `depth` messages down. 0, ODD or FAULT. */
-export function walkAttribute(index: TraceIndex, tagAt: number, start: number, end: number, depth: number): number {
+/**
+ * The KeyValue whose field begins at `tagAt` and whose body is `[start, end)`, `depth` messages down in what ends at `limit`. 0, ODD or
+ * FAULT. This is the layout that nearly every attribute has: key and value, each shorter than 128 bytes, and nothing else.
+ */
+export function walkAttribute(index: TraceIndex, tagAt: number, start: number, end: number, limit: number, depth: number): number {
   const bytes = index.bytes
-  const view = index.view
+  if (end - start < 6 || bytes[start] !== 0x0a) return walkAnyAttribute(index, tagAt, start, end, depth)
+  const key = start + 2
+  const keyEnd = key + bytes[start + 1]!
+  const value = keyEnd + 2
+  if (
+    value >= end ||
+    bytes[start + 1]! >= 0x80 ||
+    bytes[keyEnd] !== 0x12 ||
+    bytes[keyEnd + 1]! >= 0x80 ||
+    value + bytes[keyEnd + 1]! !== end
+  )
+    return walkAnyAttribute(index, tagAt, start, end, depth)
+  const kind = bytes[value]
+  if (kind === 0x0a) {
+    if (value + 1 >= end || bytes[value + 1]! >= 0x80 || value + 2 + bytes[value + 1]! !== end)
+      return walkAnyAttribute(index, tagAt, start, end, depth)
+    if (end > index.asciiEnd) {
+      if (start >= index.asciiEnd) index.asciiEnd = asciiRun(index.view, start, limit)
+      if (end > index.asciiEnd) {
+        if (!isUtf8(bytes, index.view, key, keyEnd)) return fault(start, KEY_NOT_TEXT)
+        if (!isUtf8(bytes, index.view, value + 2, end)) return fault(start, VALUE_NOT_TEXT)
+      }
+    }
+  } else {
+    if (kind === 0x18 || kind === 0x10 ? skipVarint(bytes, value + 1, end) !== end : kind !== 0x21 || value + 9 !== end)
+      return walkAnyAttribute(index, tagAt, start, end, depth)
+    if (keyEnd > index.asciiEnd && !isUtf8(bytes, index.view, key, keyEnd)) return fault(start, KEY_NOT_TEXT)
+  }
+  return note(index, tagAt, key, keyEnd, value, end, end)
+}
+
+const KEY_NOT_TEXT = 'an attribute key is not valid UTF-8'
+const VALUE_NOT_TEXT = 'an attribute value is not valid UTF-8'
+
+/** Any layout at all. */
+function walkAnyAttribute(index: TraceIndex, tagAt: number, start: number, end: number, depth: number): number {
+  const bytes = index.bytes
   let key = start
   let keyEnd = start
   if (start + 1 < end && bytes[start] === 0x0a) {
@@ -34,7 +73,7 @@ export function walkAttribute(index: TraceIndex, tagAt: number, start: number, e
     key = next
     keyEnd = key + length
     if (keyEnd > end) return fault(start, 'an attribute key is longer than its attribute')
-    if (!isUtf8(bytes, view, key, keyEnd)) return fault(start, 'an attribute key is not valid UTF-8')
+    if (!isUtf8(bytes, index.view, key, keyEnd)) return fault(start, KEY_NOT_TEXT)
   }
   let value = keyEnd
   let valueEnd = keyEnd
@@ -48,10 +87,14 @@ export function walkAttribute(index: TraceIndex, tagAt: number, start: number, e
     if (result !== 0) return result
   }
   if (valueEnd < end && !onlyUnknown(bytes, valueEnd, end, depth)) return oddlyLaidOut(index, start, end, depth)
+  return note(index, tagAt, key, keyEnd, value, valueEnd, end)
+}
+
+function note(index: TraceIndex, tagAt: number, key: number, keyEnd: number, value: number, valueEnd: number, end: number): number {
   let columns = index.attributes
   const a = index.attributesEnd
   if (a + ATTR_STRIDE > columns.length) {
-    if (a >= MAX_ATTRIBUTES * ATTR_STRIDE) return fault(start, `the request holds more than ${MAX_ATTRIBUTES} attributes`)
+    if (a >= MAX_ATTRIBUTES * ATTR_STRIDE) return fault(tagAt, `the request holds more than ${MAX_ATTRIBUTES} attributes`)
     columns = index.attributes = grown(columns, a + ATTR_STRIDE)
   }
   columns[a + ATTR_TAG] = tagAt
@@ -72,7 +115,7 @@ function checkAnyValue(index: TraceIndex, start: number, end: number, depth: num
     case 0x0a: {
       const length = readUint32(bytes, start + 1, end)
       if (length < 0 || next + length !== end) break
-      return isUtf8(bytes, index.view, next, end) ? 0 : fault(start, 'an attribute value is not valid UTF-8')
+      return isUtf8(bytes, index.view, next, end) ? 0 : fault(start, VALUE_NOT_TEXT)
     }
     case 0x10:
     case 0x18:

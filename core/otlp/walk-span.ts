@@ -58,7 +58,7 @@ export function walkSpan(index: TraceIndex, tagAt: number, lengthAt: number, sta
       case 0x4a: {
         if (index.attributesEnd - attributesStart > MAX_ATTRIBUTES_PER_SPAN * column.ATTR_STRIDE)
           return refuse(index, attributesStart, at, 'the span holds more than 65536 attributes')
-        const result = walkAttribute(index, at, p, after, DEPTH + 1)
+        const result = walkAttribute(index, at, p, after, end, DEPTH + 1)
         if (result !== 0) {
           index.attributesEnd = attributesStart
           return result === FAULT ? FAULT : oddSpan(index, start, end)

@@ -97,7 +97,7 @@ function walkResource(index: TraceIndex, r: number, tagAt: number, lengthAt: num
     p = next
     if (tag === 0x0a) {
       p = endOfMessage(bytes, p, end)
-      const result = walkAttribute(index, at, next, p, 3)
+      const result = walkAttribute(index, at, next, p, end, 3)
       if (result === FAULT) throw new MalformedError(faultOffset, `in a resource, ${faultReason}`)
       if (result === ODD) index.odd = true
     } else {
