@@ -1,6 +1,7 @@
 // The contract: everything a component imports, built in or published on npm.
 
 export * from './batch.ts'
+export { retrySchema } from './client/retry-options.ts'
 export * from './clock.ts'
 export * from './component.ts'
 export { parseBytes } from './config/bytes.ts'
