@@ -1,0 +1,315 @@
+// Exporter `otlp_http` against servers of every temper: what they get, and what their answers mean for the batch.
+
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { gunzipSync, zstdDecompressSync } from 'node:zlib'
+import root from 'otlp-transformer-0213/build/src/generated/root.js'
+import t, { type Test } from 'tap'
+import { ANONYMOUS, type Batch, PartialError, PermanentError, type Settings, systemClock } from '../../core/index.ts'
+import { factory, type OtlpHttpConfig } from './factory.ts'
+import { OtlpHttpExporter } from './otlp-http-exporter.ts'
+
+interface Codec {
+  encode(message: object): { finish(): Uint8Array }
+}
+/** The oracle's types are missing what it holds. */
+const oracle = root as unknown as { opentelemetry: { proto: { collector: { trace: { v1: Record<string, Codec> } } } } }
+const { ExportTraceServiceRequest, ExportTraceServiceResponse } = oracle.opentelemetry.proto.collector.trace.v1
+
+const batchOf = (...names: string[]): Batch => ({
+  signal: 'traces',
+  count: names.length,
+  origin: ANONYMOUS,
+  chunks: names.map((name) => {
+    const spans = [{ traceId: Buffer.alloc(16, 1), spanId: Buffer.alloc(8, 2), name }]
+    return ExportTraceServiceRequest!.encode({ resourceSpans: [{ scopeSpans: [{ spans }] }] }).finish()
+  }),
+})
+
+const partialSuccess = (rejectedSpans: number, errorMessage: string): Buffer =>
+  Buffer.from(ExportTraceServiceResponse!.encode({ partialSuccess: { rejectedSpans, errorMessage } }).finish())
+
+/** google.rpc.Status with a code and a short message. */
+const statusOf = (message: string): Buffer => Buffer.concat([Buffer.from([0x08, 3, 0x12, message.length]), Buffer.from(message)])
+
+interface Received {
+  readonly url: string
+  readonly headers: IncomingMessage['headers']
+  readonly body: Buffer
+}
+type Reply = (response: ServerResponse, nth: number, request: IncomingMessage) => void
+
+async function backend(t: Test, reply: Reply): Promise<{ readonly endpoint: string; readonly received: Received[] }> {
+  const received: Received[] = []
+  const server = createServer((request, response) => {
+    const pieces: Buffer[] = []
+    request.on('data', (piece: Buffer) => pieces.push(piece))
+    request.on('end', () => {
+      received.push({ url: request.url!, headers: request.headers, body: Buffer.concat(pieces) })
+      reply(response, received.length, request)
+    })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  return { endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, received }
+}
+
+const PROTOBUF = { 'content-type': 'application/x-protobuf' }
+const fine: Reply = (response) => void response.writeHead(200, PROTOBUF).end()
+
+/** As the loader fills them in; pauses of a millisecond, so that tests of retrying take none. */
+function configOf(config: Partial<OtlpHttpConfig>): OtlpHttpConfig {
+  return {
+    headers: {},
+    encoding: 'proto',
+    compression: 'none',
+    compression_params: {},
+    timeout: '5s',
+    max_conns_per_host: 16,
+    idle_conn_timeout: '90s',
+    retry_on_failure: {
+      enabled: true,
+      initial_interval: '1ms',
+      max_interval: '1ms',
+      multiplier: 1,
+      randomization_factor: 0,
+      max_elapsed_time: '0s',
+    },
+    ...config,
+  }
+}
+
+async function exporter(t: Test, config: Partial<OtlpHttpConfig>): Promise<OtlpHttpExporter> {
+  const settings = { id: 'otlp_http', clock: systemClock } as Settings
+  const made = (await factory.create(configOf(config), settings)) as OtlpHttpExporter
+  t.teardown(() => made.stop(AbortSignal.abort()))
+  return made
+}
+
+const soon = (ms = 60_000): number => systemClock.monotonicMs() + ms
+
+t.test('a batch is one request: its chunks end to end, unchanged', async (t) => {
+  const { endpoint, received } = await backend(t, fine)
+  const batch = batchOf('one', 'two', 'three')
+  const before = Buffer.concat(batch.chunks)
+  await (await exporter(t, { endpoint })).consume(batch, soon())
+  t.equal(received.length, 1)
+  const [{ url, headers, body }] = received as [Received]
+  t.ok(body.equals(before))
+  t.ok(Buffer.concat(batch.chunks).equals(before), 'nobody wrote into the batch')
+  t.match(
+    { url, headers },
+    { url: '/v1/traces', headers: { ...PROTOBUF, 'content-length': String(before.length), 'user-agent': 'millrace' } },
+  )
+  t.equal(headers['content-encoding'], undefined)
+})
+
+t.test('compression, headers and addresses are as configured', async (t) => {
+  const { endpoint, received } = await backend(t, fine)
+  const batch = batchOf('a'.repeat(1000), 'b')
+  const configs: Partial<OtlpHttpConfig>[] = [
+    { endpoint, compression: 'gzip', compression_params: { level: 9 } },
+    { endpoint: `${endpoint}/prefix/`, compression: 'zstd', headers: { 'X-Key': 'secret', 'User-Agent': 'mine' } },
+    { traces_endpoint: `${endpoint}/elsewhere?tenant=a`, endpoint: 'http://127.0.0.1:1' },
+  ]
+  for (const config of configs) await (await exporter(t, config)).consume(batch, soon())
+  const whole = Buffer.concat(batch.chunks)
+  t.same(
+    received.map(({ url }) => url),
+    ['/v1/traces', '/prefix/v1/traces', '/elsewhere?tenant=a'],
+  )
+  t.same(
+    received.map(({ headers }) => headers['content-encoding']),
+    ['gzip', 'zstd', undefined],
+  )
+  t.ok(gunzipSync(received[0]!.body).equals(whole))
+  t.ok(zstdDecompressSync(received[1]!.body).equals(whole))
+  t.match(received[1]!.headers, { 'x-key': 'secret', 'user-agent': 'mine' })
+})
+
+t.test('an empty batch bothers nobody', async (t) => {
+  const { endpoint, received } = await backend(t, fine)
+  await (await exporter(t, { endpoint })).consume(batchOf(), soon())
+  t.equal(received.length, 0)
+})
+
+t.test('429, 502, 503, 504 are tried again until they are over', async (t) => {
+  const statuses = [429, 502, 503, 504, 200]
+  const { endpoint, received } = await backend(t, (response, nth) => void response.writeHead(statuses[nth - 1]!, PROTOBUF).end())
+  await (await exporter(t, { endpoint, compression: 'gzip' })).consume(batchOf('one'), soon())
+  t.equal(received.length, 5)
+  for (const { body } of received) t.ok(body.equals(received[0]!.body), 'the same bytes each time')
+})
+
+t.test('any other status is for good, with the words of the server', async (t) => {
+  const cases: [number, Record<string, string>, Buffer | string, string][] = [
+    [400, PROTOBUF, statusOf('no such field'), '400 no such field'],
+    [401, { 'content-type': 'application/json; charset=utf-8' }, '{"code":16,"message":"who are you?"}', '401 who are you?'],
+    [403, { 'content-type': 'text/html' }, '<html>', '403'],
+    [404, {}, '', '404'],
+    [413, PROTOBUF, Buffer.from([0xff, 0xff]), '413'],
+    [500, PROTOBUF, statusOf('broken\nInjected: line'), '500 broken\\nInjected: line'],
+    [307, { location: 'http://127.0.0.1:1/other' }, '', '307 to http://127.0.0.1:1/other; redirects are not followed'],
+    [501, { 'content-type': 'application/json' }, `{"message":"${'x'.repeat(5000)}"}`, `501 ${'x'.repeat(300)}…`],
+  ]
+  for (const [status, headers, body, message] of cases) {
+    const { endpoint, received } = await backend(t, (response) => void response.writeHead(status, headers).end(body))
+    const consumed = (await exporter(t, { endpoint, headers: { authorization: 'secret' } })).consume(batchOf('one'), soon())
+    await t.rejects(consumed, new PermanentError(`POST ${endpoint}/v1/traces: ${message}`))
+    t.equal(received.length, 1, `${status} is not tried again`)
+  }
+})
+
+t.test('Retry-After is honoured, and handed on where nobody can wait that long', async (t) => {
+  const { endpoint, received } = await backend(t, (response) => void response.writeHead(429, { 'retry-after': '30' }).end())
+  const consumed = (await exporter(t, { endpoint })).consume(batchOf('one'), soon(8000))
+  const error = await consumed.catch((error: unknown) => error)
+  t.match(error, { name: 'RetryableError', message: `POST ${endpoint}/v1/traces: 429`, retryAfterMs: 30_000 })
+  t.equal(received.length, 1)
+})
+
+t.test('a partial success is told, counted, and never tried again', async (t) => {
+  const json = { 'content-type': 'application/json' }
+  const cases: [Record<string, string>, Buffer | string, PartialError | undefined][] = [
+    [PROTOBUF, partialSuccess(2, 'too old'), new PartialError(2, 'too old')],
+    [PROTOBUF, partialSuccess(0, 'a warning'), new PartialError(0, 'a warning')],
+    [PROTOBUF, partialSuccess(99, 'more than there were'), new PartialError(3, 'more than there were')],
+    [PROTOBUF, partialSuccess(0, ''), undefined],
+    [PROTOBUF, Buffer.from('not protobuf at all'), undefined],
+    [json, '{"partialSuccess":{"rejectedSpans":"1","errorMessage":"one"}}', new PartialError(1, 'one')],
+    [json, '{"partialSuccess":{"rejectedSpans":2}}', new PartialError(2, '')],
+    [json, '{"partialSuccess":{}}', undefined],
+    [json, '{"partialSuccess":null}', undefined],
+    [json, '{}', undefined],
+    [json, 'nonsense', undefined],
+  ]
+  for (const [headers, body, expected] of cases) {
+    const { endpoint, received } = await backend(t, (response) => void response.writeHead(200, headers).end(body))
+    const outcome = await (await exporter(t, { endpoint })).consume(batchOf('a', 'b', 'c'), soon()).catch((error: unknown) => error)
+    t.match(outcome, expected, String(body))
+    if (expected !== undefined) t.equal((outcome as PartialError).refused, expected.refused)
+    t.equal(received.length, 1)
+  }
+})
+
+t.test('a server that accepts and never answers is a failure that may pass', async (t) => {
+  const { endpoint, received } = await backend(t, () => {})
+  const consumed = (await exporter(t, { endpoint, timeout: '40ms' })).consume(batchOf('one'), soon(100))
+  await t.rejects(consumed, { name: 'RetryableError', message: /no whole answer within|no time is left/ })
+  t.ok(received.length >= 1)
+})
+
+t.test('an attempt never outlasts the deadline', async (t) => {
+  const { endpoint } = await backend(t, () => {})
+  const deadlineMs = soon(60)
+  const consumed = (await exporter(t, { endpoint, timeout: '1h' })).consume(batchOf('one'), deadlineMs)
+  await t.rejects(consumed, { name: 'RetryableError' })
+  await t.rejects((await exporter(t, { endpoint })).consume(batchOf('one'), soon(-1)), {
+    name: 'RetryableError',
+    message: /no time is left/,
+  })
+})
+
+t.test('a connection that breaks half-way is tried again', async (t) => {
+  const { endpoint, received } = await backend(t, (response, nth, request) => {
+    if (nth === 1) request.socket.resetAndDestroy()
+    else if (nth === 2) {
+      response.writeHead(200, { ...PROTOBUF, 'content-length': '100' }).write('half')
+      setImmediate(() => request.socket.destroy())
+    } else fine(response, nth, request)
+  })
+  await (await exporter(t, { endpoint })).consume(batchOf('one'), soon())
+  t.equal(received.length, 3)
+})
+
+t.test('an endless answer after 200 is a success; the rest of it is left', async (t) => {
+  const { endpoint } = await backend(t, (response) => {
+    response.writeHead(200, PROTOBUF)
+    let open = true
+    response.on('close', () => (open = false))
+    const pour = (): void => {
+      if (open) response.write(Buffer.alloc(65_536), () => setImmediate(pour))
+    }
+    pour()
+  })
+  await (await exporter(t, { endpoint })).consume(batchOf('one'), soon())
+})
+
+t.test('nobody listens: retried, then the sender keeps the data', async (t) => {
+  const { endpoint } = await backend(t, fine)
+  const port = Number(new URL(endpoint).port)
+  const dead = createServer().listen(0, '127.0.0.1')
+  await once(dead, 'listening')
+  const { port: deadPort } = dead.address() as AddressInfo
+  dead.close()
+  t.not(port, deadPort)
+  const consumed = (await exporter(t, { endpoint: `http://127.0.0.1:${deadPort}` })).consume(batchOf('one'), soon(50))
+  await t.rejects(consumed, { name: 'RetryableError', message: new RegExp(`ECONNREFUSED 127.0.0.1:${deadPort}|no time is left`) })
+})
+
+t.test('stopping waits for the answer, then takes nothing more', async (t) => {
+  const held: ServerResponse[] = []
+  const { endpoint } = await backend(t, (response) => void held.push(response))
+  const sending = await exporter(t, { endpoint })
+  const consumed = sending.consume(batchOf('one'), soon())
+  while (held.length === 0) await new Promise(setImmediate)
+  let stopped = false
+  const stop = sending.stop(new AbortController().signal).then(() => (stopped = true))
+  await t.rejects(sending.consume(batchOf('two'), soon()), { name: 'RetryableError', message: /stopping/ })
+  for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
+  t.equal(stopped, false)
+  held[0]!.writeHead(200).end()
+  await consumed
+  await stop
+  await sending.stop(new AbortController().signal)
+})
+
+t.test('the abort signal cuts what is in flight and what pauses', async (t) => {
+  const { endpoint, received } = await backend(t, (response, nth) => void (nth === 1 && response.writeHead(503).end()))
+  const sending = await exporter(t, { endpoint, max_conns_per_host: 1 })
+  const pausing = await exporter(t, {
+    endpoint,
+    retry_on_failure: { ...configOf({}).retry_on_failure, initial_interval: '1h', max_interval: '1h' },
+  })
+  const paused = t.rejects(pausing.consume(batchOf('one'), Infinity), { name: 'RetryableError', message: /503/ })
+  while (received.length < 1) await new Promise(setImmediate)
+  const cut = t.rejects(sending.consume(batchOf('two'), Infinity), { name: 'RetryableError' })
+  while (received.length < 2) await new Promise(setImmediate)
+  const abort = new AbortController()
+  const stops = [sending.stop(abort.signal), pausing.stop(abort.signal)]
+  abort.abort()
+  await Promise.all([...stops, paused, cut])
+})
+
+t.test('what a schema cannot say is checked before anything starts', async (t) => {
+  const faults = (config: Partial<OtlpHttpConfig>): readonly unknown[] =>
+    factory.check!(configOf({ endpoint: 'http://127.0.0.1:4318', ...config }))
+  t.same(faults({ headers: { 'X-Key': 'fine', 'x-other': 'ümlaut\tand tab' } }), [])
+  t.same(faults({ endpoint: 'https://example.com/prefix', compression: 'zstd', compression_params: { level: 19 } }), [])
+  t.match(factory.check!(configOf({})), [{ path: [], message: /there is no endpoint/ }])
+  t.match(faults({ endpoint: 'localhost:4318' }), [
+    { path: ['endpoint'], message: /found "localhost:4318"; accepted: an address such as http/ },
+  ])
+  t.match(faults({ traces_endpoint: '/v1/traces' }), [{ path: ['traces_endpoint'] }])
+  const secret = faults({ endpoint: 'http://user:hunter2@host' })
+  t.match(secret, [{ path: ['endpoint'], message: /holds a password/ }])
+  t.notMatch(JSON.stringify(secret), /hunter2/)
+  t.match(faults({ endpoint: 'http://host/#part' }), [{ message: /"#part"/ }])
+  t.match(faults({ endpoint: 'http://host/?a=b' }), [{ message: /traces_endpoint/ }])
+  t.match(faults({ headers: { 'Content-Length': '1' } }), [{ path: ['headers', 'Content-Length'], message: /itself/ }])
+  t.match(faults({ headers: { 'no name': '1' } }), [{ path: ['headers', 'no name'] }])
+  const injected = faults({ headers: { 'X-Key': 'hunter2\r\nX-Other: 1' } })
+  t.match(injected, [{ path: ['headers', 'X-Key'], message: /line breaks/ }])
+  t.notMatch(JSON.stringify(injected), /hunter2/, 'values are never shown')
+  t.match(faults({ compression: 'gzip', compression_params: { level: 10 } }), [
+    { path: ['compression_params', 'level'], message: /1 to 9/ },
+  ])
+  t.match(faults({ compression: 'none', compression_params: { level: 1 } }), [
+    { path: ['compression_params', 'level'], message: /leave it out/ },
+  ])
+})

@@ -1,0 +1,91 @@
+// Exporter `otlp_http` at work: a batch becomes one request, sent until it is answered for good or nobody waits any more.
+
+import { type Batch, type Exporter, parseDuration, RetryableError, type Settings } from '../../core/index.ts'
+import { compress, type Compression, HttpSender, InFlight, Retry, retryOptionsOf } from '../../core/client/index.ts'
+import type { OtlpHttpConfig } from './factory.ts'
+import { judge } from './judge.ts'
+
+export class OtlpHttpExporter implements Exporter {
+  readonly #url: URL
+  readonly #headers: Readonly<Record<string, string>>
+  readonly #compression: Compression | undefined
+  readonly #level: number | undefined
+  readonly #timeoutMs: number
+  readonly #settings: Settings
+  readonly #sender: HttpSender
+  readonly #retry: Retry
+  readonly #inFlight = new InFlight()
+  readonly #cut = new AbortController()
+  #stopping = false
+
+  constructor(config: OtlpHttpConfig, settings: Settings) {
+    this.#settings = settings
+    this.#url = tracesUrl(config)
+    this.#compression = config.compression === 'none' ? undefined : config.compression
+    this.#level = config.compression_params.level
+    this.#timeoutMs = parseDuration(config.timeout)
+    this.#headers = {
+      'user-agent': 'millrace',
+      ...lowerCased(config.headers),
+      'content-type': 'application/x-protobuf',
+      ...(this.#compression === undefined ? {} : { 'content-encoding': this.#compression }),
+    }
+    this.#retry = new Retry(retryOptionsOf(config.retry_on_failure), settings.clock)
+    this.#sender = new HttpSender({
+      origin: this.#url.origin,
+      maxConnections: config.max_conns_per_host,
+      idleTimeoutMs: parseDuration(config.idle_conn_timeout),
+      connectTimeoutMs: this.#timeoutMs,
+      clock: settings.clock,
+    })
+  }
+
+  consume(batch: Batch, deadlineMs: number): Promise<void> {
+    if (batch.count === 0) return Promise.resolve()
+    if (this.#stopping) return Promise.reject(new RetryableError(`${this.#settings.id} is stopping`))
+    return this.#inFlight.run(() => this.#export(batch, deadlineMs))
+  }
+
+  /** Waits for what is in flight; `abort` ends it, and what was not answered is the sender's again. */
+  async stop(abort: AbortSignal): Promise<void> {
+    if (this.#stopping) return
+    this.#stopping = true
+    const cut = (): void => {
+      this.#cut.abort()
+      void this.#sender.destroy()
+    }
+    abort.addEventListener('abort', cut, { once: true })
+    if (abort.aborted) cut()
+    await this.#inFlight.idle()
+    abort.removeEventListener('abort', cut)
+    await this.#sender.destroy()
+  }
+
+  async #export(batch: Batch, deadlineMs: number): Promise<void> {
+    const body = this.#compression === undefined ? batch.chunks : [await compress(this.#compression, batch.chunks, this.#level)]
+    await this.#retry.run(() => this.#attempt(batch, body, deadlineMs), deadlineMs, this.#cut.signal)
+  }
+
+  async #attempt(batch: Batch, body: readonly Uint8Array[], deadlineMs: number): Promise<void> {
+    const { clock } = this.#settings
+    const timeoutMs = Math.min(this.#timeoutMs, deadlineMs - clock.monotonicMs())
+    if (timeoutMs <= 0) throw new RetryableError(`no time is left to send to ${this.#url.href}`)
+    const path = this.#url.pathname + this.#url.search
+    const answer = await this.#sender.post(path, this.#headers, body, timeoutMs).catch((error: unknown) => {
+      throw new RetryableError(`POST ${this.#url.href}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+    })
+    judge(answer, this.#url.href, batch, clock.now())
+  }
+}
+
+/** As `fetch` would: two spellings of one header would be sent as two. */
+function lowerCased(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
+}
+
+function tracesUrl({ endpoint, traces_endpoint: whole }: OtlpHttpConfig): URL {
+  if (whole !== undefined) return new URL(whole)
+  const base = new URL(endpoint!) // the factory has checked that there is one
+  base.pathname = `${base.pathname.replace(/\/$/, '')}/v1/traces`
+  return base
+}
