@@ -1,0 +1,82 @@
+// OTLP bytes as OTLP/JSON, read from the grammar: for people (`debug`), for files, for destinations that take JSON.
+//
+// Nothing is lost but fields that no version of the grammar has, for JSON has no place for them. Source: the OTLP specification,
+// "JSON Protobuf Encoding": ids are hex, other bytes base64, enums integers, 64-bit integers decimal strings.
+
+import { type Field, type Message, TracesRequest } from './schema.ts'
+import { indexTraces } from './traces.ts'
+import { next, readUint32, skipValue } from './wire.ts'
+
+/** A traces request as one line of JSON. */
+export function tracesToJson(chunk: Uint8Array): string {
+  const { bytes } = indexTraces(chunk) // canonical where the request is odd: below, a singular field comes once
+  return writeMessage(bytes, 0, bytes.length, TracesRequest)
+}
+
+/** The checked message in `[p, end)`; recursion is as deep as the walk's bound. */
+function writeMessage(bytes: Buffer, p: number, end: number, shape: Message): string {
+  const members: string[] = []
+  /** Repeated fields may come interleaved: each collects its elements, by number. */
+  let lists: Map<Field, string[]> | undefined
+  while (p < end) {
+    const tag = readUint32(bytes, p, end)
+    p = next
+    const after = skipValue(bytes, p, end, tag, 0)
+    const field = shape.fields[tag >>> 3]
+    if (field !== undefined) {
+      const value = writeValue(bytes, p, after, field)
+      if (!field.repeated) members.push(`"${field.json}":${value}`)
+      else {
+        lists ??= new Map()
+        const list = lists.get(field)
+        if (list === undefined) lists.set(field, [value])
+        else list.push(value)
+      }
+    }
+    p = after
+  }
+  if (lists !== undefined) for (const [field, list] of lists) members.push(`"${field.json}":[${list.join(',')}]`)
+  return `{${members.join(',')}}`
+}
+
+function writeValue(bytes: Buffer, p: number, end: number, field: Field): string {
+  if (field.wire === 2) {
+    readUint32(bytes, p, end)
+    p = next
+  }
+  switch (field.kind) {
+    case 'message':
+      return writeMessage(bytes, p, end, field.message!)
+    case 'string':
+      return JSON.stringify(bytes.toString('utf8', p, end))
+    case 'id':
+      return `"${bytes.toString('hex', p, end)}"`
+    case 'bytes':
+      return `"${bytes.toString('base64', p, end)}"`
+    case 'fixed64':
+      return `"${bytes.readBigUInt64LE(p)}"`
+    case 'int64':
+      return `"${BigInt.asIntN(64, readVarint(bytes, p, end))}"`
+    case 'fixed32':
+      return String(bytes.readUInt32LE(p))
+    case 'uint32':
+      return String(BigInt.asUintN(32, readVarint(bytes, p, end)))
+    case 'enum':
+      return String(BigInt.asIntN(32, readVarint(bytes, p, end)))
+    case 'bool':
+      return readVarint(bytes, p, end) === 0n ? 'false' : 'true'
+    case 'double':
+      return writeDouble(bytes.readDoubleLE(p))
+  }
+}
+
+function readVarint(bytes: Buffer, p: number, end: number): bigint {
+  let wide = 0n
+  for (let i = end - 1; i >= p; i--) wide = (wide << 7n) | BigInt(bytes[i]! & 0x7f)
+  return wide
+}
+
+function writeDouble(value: number): string {
+  if (Object.is(value, -0)) return '-0'
+  return Number.isFinite(value) ? String(value) : `"${value}"`
+}
