@@ -2,11 +2,13 @@
 
 import { printable, quoted } from '../printable.ts'
 import type { Checker, Part } from './check.ts'
-import { listed } from './explain.ts'
-import type { Fault } from './fault.ts'
+import { found, listed } from './explain.ts'
+import type { Fault, Path } from './fault.ts'
+import { schemaOf } from './fit.ts'
 import { didYouMean } from './nearest.ts'
 import { oneOf, SECTIONS, typeOf, type AnyFactory, type Registry, type Section } from './registry.ts'
-import { asMap, locate, type MapTree } from './tree.ts'
+import type { ConfigSchema } from './schema.ts'
+import { asMap, locate, type MapTree, type Tree } from './tree.ts'
 
 /** `type` or `type/name`. */
 export const ID: RegExp = /^[A-Za-z][A-Za-z0-9_]{0,62}(?:\/[^\p{C}\p{Z}]{1,1024})?$/u
@@ -130,6 +132,25 @@ function ownFaults(factory: AnyFactory, config: unknown, part: Part): readonly F
   return found.map(({ path, message }) => {
     const at = locate(part.tree, part.key, path)
     const place = path.length > 0 && at.whole ? at.tree.place : at.key
-    return { place, path: [...part.path, ...path], message: printable(message) }
+    return { place, path: [...part.path, ...path], message: printable(withoutSecret(message, at.tree, schemaAt(factory.schema, path))) }
   })
+}
+
+function schemaAt(schema: ConfigSchema, path: Path): ConfigSchema | undefined {
+  let here: ConfigSchema | undefined = schema
+  for (const step of path) {
+    if (here?.secret === true) return here
+    here = typeof step === 'number' ? here?.items : schemaOf(here, step)
+  }
+  return here
+}
+
+/** A factory words its own faults, and may have put the value into them: not one that is secret, nor one from the environment. */
+function withoutSecret(message: string, tree: Tree, schema: ConfigSchema | undefined): string {
+  if (tree.kind !== 'scalar' || (schema?.secret !== true && tree.fromEnv === undefined)) return message
+  const value = tree.fromEnv ?? tree.written
+  // It may be cut in the message, or have something in it escaped.
+  if (value === '' || !message.includes(value.slice(0, 5))) return message
+  const accepted = message.lastIndexOf('; accepted')
+  return `found ${found(tree, schema)}${accepted === -1 ? ', which is not accepted' : message.slice(accepted)}`
 }

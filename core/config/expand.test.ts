@@ -80,6 +80,14 @@ t.test('what came from the environment is not in any error', async (t) => {
   ])
 })
 
+t.test("what came from the environment, or is secret, is not in a factory's own errors either", async (t) => {
+  const at = async (yaml: string): Promise<readonly string[]> =>
+    (await faults(yaml, { S: 'hunter2 is wrong' })).map((fault) => fault.replace(/^.*?: exporters\.otlp_http\./, ''))
+  t.same(await at('{ endpoint: "hunter2 is wrong" }'), ['endpoint: found "hunter2 is…"; accepted: what is right'])
+  t.same(await at('{ endpoint: "${env:S}" }'), ['endpoint: found the value of ${env:S} (a string; not shown); accepted: what is right'])
+  t.same(await at('{ endpoint: a, headers: { x: "hunter2 is wrong" } }'), ['headers.x: found *** (a string); accepted: what is right'])
+})
+
 t.test('references and names of plugins may come from the environment', async (t) => {
   const text = around('').replace('[debug]', '["${env:OUT}"]')
   t.same((await loadText(text, { OUT: 'debug' })).config.pipelines[0]?.exporters, ['debug'])
