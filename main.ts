@@ -10,18 +10,19 @@ import type { Factories } from './core/component.ts'
 const OLDEST_NODE = 24
 
 async function builtIn(): Promise<Factories> {
-  const [otlp, attributes, batch, nop, forward, healthCheck] = await Promise.all([
+  const [otlp, attributes, batch, nop, otlpHttp, forward, healthCheck] = await Promise.all([
     import('./receivers/otlp/factory.ts'),
     import('./processors/attributes/factory.ts'),
     import('./processors/batch/factory.ts'),
     import('./exporters/nop/factory.ts'),
+    import('./exporters/otlp_http/factory.ts'),
     import('./connectors/forward/factory.ts'),
     import('./extensions/health_check/factory.ts'),
   ])
   return {
     receivers: [otlp.factory],
     processors: [attributes.factory, batch.factory],
-    exporters: [nop.factory],
+    exporters: [nop.factory, otlpHttp.factory],
     connectors: [forward.factory],
     extensions: [healthCheck.factory],
   }
