@@ -10,11 +10,13 @@ import type { Factories } from './core/component.ts'
 const OLDEST_NODE = 24
 
 async function builtIn(): Promise<Factories> {
-  const [otlp, attributes, batch, nop, otlpHttp, forward, healthCheck] = await Promise.all([
+  const [otlp, attributes, batch, nop, debug, file, otlpHttp, forward, healthCheck] = await Promise.all([
     import('./receivers/otlp/factory.ts'),
     import('./processors/attributes/factory.ts'),
     import('./processors/batch/factory.ts'),
     import('./exporters/nop/factory.ts'),
+    import('./exporters/debug/factory.ts'),
+    import('./exporters/file/factory.ts'),
     import('./exporters/otlp_http/factory.ts'),
     import('./connectors/forward/factory.ts'),
     import('./extensions/health_check/factory.ts'),
@@ -22,7 +24,7 @@ async function builtIn(): Promise<Factories> {
   return {
     receivers: [otlp.factory],
     processors: [attributes.factory, batch.factory],
-    exporters: [nop.factory, otlpHttp.factory],
+    exporters: [otlpHttp.factory, debug.factory, file.factory, nop.factory],
     connectors: [forward.factory],
     extensions: [healthCheck.factory],
   }

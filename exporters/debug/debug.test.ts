@@ -1,0 +1,129 @@
+import { Writable } from 'node:stream'
+import t from 'tap'
+import type { Batch } from '../../core/index.ts'
+import { type PlainSpan, TestSettings, exporterSuite, numberedSpans, tracesBatch } from '../../core/testing/index.ts'
+import { DebugExporter } from './debug.ts'
+import { factory } from './factory.ts'
+
+class Paper extends Writable {
+  text = ''
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.text += chunk.toString()
+    done()
+  }
+}
+
+async function shown(batch: Batch, verbosity: 'basic' | 'normal' | 'detailed', maxSpans = 500): Promise<string> {
+  const out = new Paper()
+  await new DebugExporter({ verbosity, maxSpans, out }).consume(batch)
+  return out.text
+}
+
+const traceId = '5b8efff798038103d269b633813fc60c'
+const start = 1_767_225_600_000_000_000n
+const span = (id: number, parent: number, more: PlainSpan = {}): PlainSpan => ({
+  traceId,
+  spanId: id.toString(16).padStart(16, '0'),
+  parentSpanId: parent === 0 ? '' : parent.toString(16).padStart(16, '0'),
+  name: `span ${id}`,
+  startTimeUnixNano: start + BigInt(id) * 1_000_000n,
+  endTimeUnixNano: start + BigInt(id) * 2_500_000n,
+  ...more,
+})
+
+t.test('the suite of every exporter', async (t) => {
+  exporterSuite(t.test.bind(t), { create: async () => new DebugExporter({ verbosity: 'detailed', maxSpans: 500, out: new Paper() }) })
+  t.ok(await factory.create({ verbosity: 'basic', max_spans: 500 }, new TestSettings('debug')))
+})
+
+t.test('basic: a line a batch', async (t) => {
+  const batch = tracesBatch([
+    { resource: { 'service.name': 'shop' }, spans: [span(1, 0), span(2, 1, { statusCode: 2 })] },
+    { resource: { 'service.name': 'db' }, spans: [span(3, 2), { traceId: 'a'.repeat(32) }] },
+  ])
+  t.match(await shown(batch, 'basic'), /^traces: 4 spans of 2 traces, 2 services, 1 error, \d+ bytes\n$/)
+})
+
+t.test('normal: a trace is drawn as a tree, children in order of their start', async (t) => {
+  const batch = tracesBatch([
+    { resource: { 'service.name': 'db' }, spans: [span(4, 3), span(3, 1)] },
+    { resource: { 'service.name': 'shop' }, spans: [span(2, 1, { statusCode: 2, kind: 3 }), span(1, 0, { kind: 2 })] },
+  ])
+  t.equal(
+    await shown(batch, 'normal'),
+    `trace ${traceId}  4 spans  db, shop
+└─ span 1  shop  server  1.5 ms
+   ├─ span 2  shop  client  +1.0 ms  3.0 ms  ERROR
+   └─ span 3  db  server  +2.0 ms  4.5 ms
+      └─ span 4  db  server  +3.0 ms  6.0 ms
+
+`,
+  )
+})
+
+t.test('detailed: with attributes, scope and resource', async (t) => {
+  const batch = tracesBatch([
+    {
+      resource: { 'service.name': 'shop' },
+      scopeName: 'http',
+      spans: [span(1, 0, { attributes: { 'http.route': '/orders', n: 7, list: [true, 0.5], map: { a: null } } }), span(2, 1)],
+    },
+  ])
+  const text = await shown(batch, 'detailed')
+  for (const line of [
+    '   │    span 0000000000000001, 2026-01-01T00:00:00.001Z, scope http\n',
+    '   │    http.route: "/orders"\n',
+    '   │    n: 7\n',
+    '   │    list: [true, 0.5]\n',
+    '   │    map: {a: empty}\n',
+    '   │    resource service.name: "shop"\n',
+    '   └─ span 2  shop  server  +1.0 ms  3.0 ms\n',
+    'span 0000000000000002 of 0000000000000001',
+  ])
+    t.ok(text.includes(line), line)
+})
+
+t.test('spans that are their own ancestors are drawn once, and so is a trace deeper than any stack', async (t) => {
+  const circle = await shown(tracesBatch([{ spans: [span(1, 2), span(2, 1), span(3, 3)] }]), 'normal')
+  t.same([...circle.matchAll(/span \d/g)].map(String).sort(), ['span 1', 'span 2', 'span 3'])
+  const deep = await shown(tracesBatch([{ spans: Array.from({ length: 20_000 }, (_, i) => span(i + 1, i)) }]), 'normal', 20_000)
+  t.equal(deep.split('\n').length, 20_003)
+})
+
+t.test('what is not shown is said', async (t) => {
+  t.match(await shown(numberedSpans(12), 'normal', 10), /… and 2 more spans of this batch, not shown\n/)
+})
+
+t.test('a name cannot forge a line or drive the terminal', async (t) => {
+  const text = await shown(
+    tracesBatch([
+      {
+        resource: { 'service.name': '\u001b[2J' },
+        spans: [span(1, 0, { name: 'a\ntrace 666', attributes: { '\u001b]0;x\u0007': '\r\n' } })],
+      },
+    ]),
+    'detailed',
+  )
+  for (const control of ['\u001b', '\u0007', '\r']) t.notOk(text.includes(control))
+  t.notMatch(text, /^trace 666/m)
+})
+
+t.test('times far off are shown, not thrown at', async (t) => {
+  const text = await shown(tracesBatch([{ spans: [span(1, 0, { startTimeUnixNano: 2n ** 64n - 1n, endTimeUnixNano: 0n })] }]), 'detailed')
+  t.match(text, /2554-07-21T/)
+  t.match(text, /-18446744074 s/)
+})
+
+t.test('a terminal that does not keep up slows the sender down; one that is gone does not', async (t) => {
+  let release = (): void => {}
+  const out = new Writable({ highWaterMark: 1, write: (_chunk, _encoding, done) => void (release = done) })
+  const exporter = new DebugExporter({ verbosity: 'normal', maxSpans: 500, out })
+  let answered = false
+  const sent = exporter.consume(numberedSpans(3)).then(() => (answered = true))
+  await new Promise(setImmediate)
+  t.equal(answered, false)
+  release()
+  await sent
+  out.destroy()
+  await exporter.consume(numberedSpans(3))
+})
