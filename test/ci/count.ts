@@ -23,22 +23,38 @@ process.exitCode = counts.failed + faults.length > 0 ? 1 : 0
 /**
  * Counts the innermost test points, as tap's own summary does: a point that closes a subtest follows points with deeper indentation.
  * A subtest that failed for a reason of its own (a timeout, a missing plan) while all its points passed is a failure of its own.
+ * Failures are printed with what tap says of them, skipped tests with their reason.
  */
 function countInto(counts: Counts, report: string): void {
-  /** By indentation: whether points have been seen since the last point further out, and whether one of them failed. */
+  const lines = report.split('\n')
+  /** By depth: the subtest's name, and whether one of the points in it has failed; there is none before its first point. */
+  const names: string[] = []
   const open: { failed: boolean }[] = []
-  for (const line of report.split('\n')) {
-    const point = /^( *)(not )?ok\b(.*)$/.exec(line)
-    if (!point) continue
-    const depth = (point[1] ?? '').length / 4
+  for (const [number, line] of lines.entries()) {
+    const [, indent = '', negation, rest = ''] = /^( *)(not )?ok\b(.*)$/.exec(line) ?? []
+    const depth = indent.length / 4
+    const subtest = /^( *)# Subtest: (.*)$/.exec(line)
+    if (subtest) names[(subtest[1] ?? '').length / 4] = subtest[2] ?? ''
+    if (!/^ *(not )?ok\b/.test(line)) continue
+    const where = names.slice(0, depth).join(' > ')
     const inner = open[depth + 1]
-    const failed = point[2] !== undefined
-    const directive = /\s#\s*(skip|todo)\b/i.test(point[3] ?? '')
     const level = (open[depth] ??= { failed: false })
     open.length = depth + 1
-    if (directive) counts.skipped++
-    else if (failed && !inner?.failed) counts.failed++
-    else if (!failed && !inner) counts.passed++
-    if (failed && !directive) level.failed = true
+    if (/\s#\s*(skip|todo)\b/i.test(rest)) {
+      counts.skipped++
+      console.log(`skipped: ${where} > ${line.trim()}`)
+    } else if (negation !== undefined) {
+      level.failed = true
+      if (inner?.failed) continue
+      counts.failed++
+      console.log([`FAILED: ${where} > ${line.trim()}`, ...diagnosis(lines, number)].join('\n'))
+    } else if (!inner) counts.passed++
   }
+}
+
+/** The YAML block after a test point. */
+function diagnosis(lines: readonly string[], point: number): readonly string[] {
+  if (lines[point + 1]?.trim() !== '---') return []
+  const end = lines.findIndex((line, number) => number > point && line.trim() === '...')
+  return lines.slice(point + 1, end + 1)
 }
