@@ -3,7 +3,6 @@
 // its version, and all else is imported after the compile cache is on, so that it is cached.
 
 import module from 'node:module'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { Factories } from './core/component.ts'
 
@@ -34,8 +33,9 @@ if (Number(process.versions.node.split('.', 1)[0]) < OLDEST_NODE) {
   process.stderr.write(`millrace needs Node ${OLDEST_NODE} or newer; this is Node ${process.versions.node}. See https://nodejs.org\n`)
   process.exit(1)
 }
-// In the user's own cache, not in a temporary folder that others write to: what lies there is executed.
-module.enableCompileCache(join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'millrace'))
+// In the user's own cache, not in a temporary folder that others write to: what lies there is executed. A user without a home has none.
+const { HOME, XDG_CACHE_HOME: cache = HOME && join(HOME, '.cache') } = process.env
+if (cache) module.enableCompileCache(join(cache, 'millrace'))
 
 // Whoever read the output has gone (`millrace components | head`): what is written to nobody is no failure.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
