@@ -5,7 +5,7 @@ import { listed } from '../config/explain.ts'
 import { didYouMean } from '../config/nearest.ts'
 import { quoted } from '../printable.ts'
 
-export const COMMANDS = ['run', 'validate', 'components'] as const
+export const COMMANDS = ['run', 'validate', 'components', 'quickstart'] as const
 export type Command = (typeof COMMANDS)[number]
 
 const OPTIONS = {
@@ -14,7 +14,7 @@ const OPTIONS = {
   version: { type: 'boolean', short: 'v' },
 } as const
 const SPELLINGS = Object.keys(OPTIONS).map((name) => `--${name}`)
-/** `components` looks at no file. */
+/** The others look at no file of the user's. */
 const TAKES_FILES: readonly Command[] = ['run', 'validate']
 
 export type Arguments =

@@ -27,8 +27,8 @@ function fileIn(t: Test, name: string, text: string): string {
 
 t.test('wrong words end with 2 and say what is accepted', async (t) => {
   const cases: Readonly<Record<string, string>> = {
-    '': 'no command; accepted: run, validate, components',
-    vaildate: 'unknown command "vaildate"; accepted: run, validate, components; did you mean "validate"?',
+    '': 'no command; accepted: run, validate, components, quickstart',
+    vaildate: 'unknown command "vaildate"; accepted: run, validate, components, quickstart; did you mean "validate"?',
     'run --confg a.yaml': 'unknown option "--confg"; accepted: --config, --help, --version; did you mean "--config"?',
     'run -x': 'unknown option "-x"; accepted: --config, --help, --version',
     run: 'run needs a configuration; accepted: --config FILE, once or more',

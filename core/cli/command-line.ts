@@ -14,6 +14,8 @@ export async function commandLine(words: readonly string[], builtIn: () => Promi
       return (await import('./validate.ts')).validate(parsed.files, builtIn, terminal)
     case 'components':
       return (await import('./components.ts')).components(builtIn, terminal)
+    case 'quickstart':
+      return (await import('./quickstart.ts')).quickstart(builtIn, terminal)
     case 'version':
       terminal.out(`millrace ${(await import('../config/own-package.ts')).ownVersion()}\n`)
       return OK

@@ -20,6 +20,7 @@ Commands
                 a second Ctrl-C ends it at once
   validate      prints every mistake with its file, line and column
   components    lists types, signals and stability
+  quickstart    runs a pipeline that shows what arrives, with one line to paste to see it
 
 Options
   -c, --config FILE    the configuration; give it again to lay more files over it

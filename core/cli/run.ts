@@ -17,7 +17,13 @@ import { FAILED, INVALID_CONFIGURATION, OK, type Terminal } from './terminal.ts'
 
 const OWN_ID = 'service'
 
-export async function run(files: readonly string[], builtIn: () => Promise<Factories>, terminal: Terminal): Promise<number> {
+/** `ready` is called once everything listens. */
+export async function run(
+  files: readonly string[],
+  builtIn: () => Promise<Factories>,
+  terminal: Terminal,
+  ready: (service: RunningService) => void = () => {},
+): Promise<number> {
   const stopping = listenForSignals((signal) => terminal.err(`second ${signal}: ended at once, what was still on its way may be lost\n`))
   endOnStrayErrors(terminal)
   // The pipelines' code loads while the file is checked.
@@ -33,6 +39,7 @@ export async function run(files: readonly string[], builtIn: () => Promise<Facto
     return FAILED
   }
   terminal.err(readyLine(config, service))
+  ready(service)
   const traffic = reportTraffic(service.ledger, log('traffic'), systemClock)
   const signal = await stopping.asked
   traffic.stop()
