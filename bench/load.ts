@@ -22,6 +22,8 @@ export interface Phase {
   readonly tracesPerSecond?: number
 }
 export interface PhaseResult {
+  /** When the first request left, in milliseconds since the epoch. */
+  readonly beganAt: number
   /** From the first request to the last answer. */
   readonly seconds: number
   /** Requests that the schedule asked for; in a closed loop those that were sent. */
@@ -184,6 +186,7 @@ export class Load {
     const sorted = Float64Array.from(this.#latencies).toSorted()
     const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
     return {
+      beganAt: performance.timeOrigin + this.#began,
       seconds: (performance.now() - this.#began) / 1000,
       offeredRequests: this.#rate === Infinity ? sentRequests : this.#planned,
       sentRequests,

@@ -121,13 +121,12 @@ async function measured(options: RunOptions, parts: Parts, loadAverage: number):
   const before = warmUp.acceptedRequests * options.spansPerRequest
   await settle(counting, before)
   const cost = costs(parts)
-  const began = performance.now()
   const phase = await runPhase(generator, { seconds: options.seconds, ...rate })
   const accepted = phase.acceptedRequests * options.spansPerRequest
   const arrivedAt = await settle(counting, before + accepted)
   const spent = costs(parts).map((micros, index) => (micros - (cost[index] ?? 0)) / accepted)
   const verdict = await verdictOf(counting, generator)
-  const seconds = Math.max(phase.seconds, (arrivedAt - began) / 1000)
+  const seconds = Math.max(phase.seconds, (arrivedAt - phase.beganAt) / 1000)
   return {
     scenario: options.scenario.name,
     program: options.program?.name ?? 'none',
@@ -164,10 +163,10 @@ async function runPhase(generator: Generator, phase: Phase): Promise<PhaseResult
   return reply
 }
 
-/** Waits until so many spans have arrived, or none has for a while. When that was, as the monotonic clock has it. */
+/** Waits until so many spans have arrived, or none has for a while. When that was, in milliseconds since the epoch. */
 async function settle(counting: Counting | undefined, spans: number): Promise<number> {
   let changedAt = performance.now()
-  if (!counting) return changedAt
+  if (!counting) return performance.timeOrigin + changedAt
   let arrived = await delivered(counting)
   while (arrived < spans && performance.now() - changedAt < STALLED_MS) {
     await sleep(POLL_MS)
@@ -175,7 +174,7 @@ async function settle(counting: Counting | undefined, spans: number): Promise<nu
     if (now !== arrived) changedAt = performance.now()
     arrived = now
   }
-  return changedAt
+  return performance.timeOrigin + changedAt
 }
 
 async function delivered(counting: Counting): Promise<number> {
