@@ -1,0 +1,278 @@
+// OTLP/JSON to OTLP bytes, driven by the grammar: receivers turn a JSON request into what everyone else works on. What the bytes say is
+// for the walk to judge; here a span is refused that cannot be said in bytes.
+//
+// Source: the OTLP specification, "JSON Protobuf Encoding", and protobuf's own for what it leaves open: ids are hex, other bytes base64,
+// enums integers, 64-bit integers decimal strings or numbers, names lowerCamelCase; unknown members are ignored, null is absence.
+
+import { ByteWriter } from './byte-writer.ts'
+import { writeBase64, writeHex } from './json-bytes.ts'
+import { type Member, namesOf } from './json-names.ts'
+import { high, low, negative, readInteger } from './json-numbers.ts'
+import { CLOSE_LIST, CLOSE_OBJECT, isDigit, JsonScanner, MINUS, OPEN_LIST, OPEN_OBJECT, QUOTE } from './json-scanner.ts'
+import { type Kind, type Message, Span, TracesRequest } from './schema.ts'
+import { MalformedError, MAX_DEPTH, next, readUint32, skipValue } from './wire.ts'
+
+export interface FromJson {
+  /** A request without the refused spans. It has yet to be admitted. */
+  readonly bytes: Buffer
+  readonly refused: number
+  /** Why the first refused span was; empty where none was. */
+  readonly reason: string
+}
+
+/** @throws MalformedError where the body is not JSON, or is wrong outside of any span. */
+export function tracesFromJson(body: Uint8Array): FromJson {
+  return new JsonReader(body, Span).read(TracesRequest)
+}
+
+/** Thrown to leave an item. One object for all, because a sender can cause it as often as it likes; the reason stands in the reader. */
+const FAULT = new Error('an item is refused')
+const NULL = 0x6e
+const TRUE = 0x74
+const FALSE = 0x66
+/** Below this a copy in a loop is faster than a call. */
+const SHORT = 40
+const TWO_31 = 0x8000_0000
+
+class JsonReader {
+  readonly #json: JsonScanner
+  readonly #out: ByteWriter
+  /** What is refused alone: spans, data points, log records. */
+  readonly #item: Message
+  #refused = 0
+  #firstReason = ''
+  #reason = ''
+  #reasonAt = 0
+  /** How many bytes removing shadowed members may still look through: repeating one for ever must not cost more than reading it. */
+  #removalBytes: number
+
+  constructor(body: Uint8Array, item: Message) {
+    this.#json = new JsonScanner(Buffer.from(body.buffer, body.byteOffset, body.length))
+    // Rarely is a value longer in protobuf than its name and itself in JSON.
+    this.#out = new ByteWriter(body.length + 64)
+    this.#item = item
+    this.#removalBytes = 4 * body.length + 65_536
+  }
+
+  read(shape: Message): FromJson {
+    try {
+      if (this.#json.peek() !== OPEN_OBJECT) this.#json.fail('expected {')
+      this.#message(shape, 0)
+    } catch (error) {
+      if (error === FAULT) throw new MalformedError(this.#reasonAt, this.#reason)
+      throw error
+    }
+    if (this.#json.peek() !== -1) this.#json.fail('something follows the request')
+    return { bytes: this.#out.bytes.subarray(0, this.#out.at), refused: this.#refused, reason: this.#firstReason }
+  }
+
+  /** The object at `p`, `depth` messages below the request; recursion is as deep as the walk's bound. */
+  #message(shape: Message, depth: number): void {
+    const json = this.#json
+    const names = namesOf(shape)
+    const begin = this.#out.at
+    let seen = 0
+    json.p++
+    if (json.empty(CLOSE_OBJECT)) return
+    do {
+      json.name()
+      const member = names.find(json.text, json.start, json.stop)
+      const first = json.peek()
+      if (member === undefined) json.skip()
+      else if (first === NULL) {
+        json.literal(first)
+        if ((seen & member.bit) !== 0) this.#remove(begin, member.bit)
+      } else {
+        // The last one wins, as in every other reader of JSON: what it shadows must not reach one that lets the first win.
+        if ((seen & member.rivals) !== 0) this.#remove(begin, member.rivals)
+        seen |= member.bit
+        this.#value(shape, member, first, depth)
+      }
+    } while (json.more(CLOSE_OBJECT))
+  }
+
+  #value(shape: Message, member: Member, first: number, depth: number): void {
+    if (!member.field.repeated) return this.#element(shape, member, first, depth)
+    if (first !== OPEN_LIST) this.#wrong(shape, member, 'a list')
+    const packed = member.packed ? this.#out.begin(member.tag) : 0
+    this.#json.p++
+    if (!this.#json.empty(CLOSE_LIST)) {
+      do {
+        const first = this.#json.peek()
+        if (member.field.message === this.#item) this.#alone(shape, member, first, depth)
+        else this.#element(shape, member, first, depth)
+      } while (this.#json.more(CLOSE_LIST))
+    }
+    if (member.packed) this.#out.end(packed)
+  }
+
+  /** An item: a fault in it refuses it, and leaves its neighbours. */
+  #alone(shape: Message, member: Member, first: number, depth: number): void {
+    const { p } = this.#json
+    const { at } = this.#out
+    try {
+      this.#element(shape, member, first, depth)
+    } catch (error) {
+      if (error !== FAULT) throw error
+      if (this.#refused++ === 0) this.#firstReason = `${this.#reason} at byte ${this.#reasonAt}`
+      this.#out.at = at
+      this.#json.p = p
+      this.#json.skip()
+    }
+  }
+
+  #element(shape: Message, member: Member, first: number, depth: number): void {
+    const { kind } = member.field
+    if (kind === 'message') return this.#child(shape, member, first, depth)
+    if (kind === 'bool') {
+      if (first !== TRUE && first !== FALSE) this.#wrong(shape, member, 'true or false')
+      this.#json.literal(first)
+      return this.#bool(member, first === TRUE)
+    }
+    if (kind === 'string' || kind === 'id' || kind === 'bytes') return this.#text(shape, member, first, kind)
+    this.#number(shape, member, first, kind)
+  }
+
+  #child(shape: Message, member: Member, first: number, depth: number): void {
+    if (first !== OPEN_OBJECT) this.#wrong(shape, member, 'an object')
+    if (depth >= MAX_DEPTH) this.#fault(`${shape.name}.${member.field.json} lies deeper than ${MAX_DEPTH} messages`)
+    const start = this.#out.begin(member.tag)
+    this.#message(member.field.message!, depth + 1)
+    this.#out.end(start)
+  }
+
+  #bool(member: Member, value: boolean): void {
+    if (!value && isImplicit(member)) return
+    if (!member.packed) this.#out.varint(member.tag)
+    this.#out.byte(value ? 1 : 0)
+  }
+
+  #text(shape: Message, member: Member, first: number, kind: 'string' | 'id' | 'bytes'): void {
+    const json = this.#json
+    const out = this.#out
+    const at = json.p
+    if (first !== QUOTE) this.#wrong(shape, member, kind === 'string' ? 'a string' : kind === 'id' ? 'hex digits' : 'base64')
+    json.string()
+    const { text, start, stop } = json
+    if (start === stop && isImplicit(member)) return
+    if (kind === 'string') {
+      if (json.lone) this.#fault(`${shape.name}.${member.field.json} has half of a surrogate pair`, at)
+      out.varint(member.tag)
+      out.varint(stop - start)
+      return copyText(out, text, start, stop)
+    }
+    const begin = out.begin(member.tag)
+    const done = kind === 'id' ? writeHex(out, text, start, stop) : writeBase64(out, text, start, stop)
+    if (!done) this.#fault(`${shape.name}.${member.field.json} is not ${kind === 'id' ? 'hex' : 'base64'}`, at)
+    out.end(begin)
+  }
+
+  /** A number, or one in a string; the names of enums are refused. */
+  #number(shape: Message, member: Member, first: number, kind: Kind): void {
+    const json = this.#json
+    const at = json.p
+    const quoted = first === QUOTE && kind !== 'enum'
+    if (quoted) json.string()
+    else if (first === MINUS || isDigit(first)) json.number()
+    else
+      this.#wrong(
+        shape,
+        member,
+        kind === 'double' ? 'a number, "NaN", "Infinity" or "-Infinity"' : kind === 'enum' ? 'an integer, not a name' : 'an integer',
+      )
+    if (kind === 'double') return this.#double(shape, member, quoted, at)
+    const whole = readInteger(json.text, json.start, json.stop)
+    if (!whole || !isInRange(kind)) this.#fault(`${shape.name}.${member.field.json} is not an integer in its range`, at)
+    if (low === 0 && high === 0 && isImplicit(member)) return
+    if (!member.packed) this.#out.varint(member.tag)
+    this.#writeInteger(kind)
+  }
+
+  #writeInteger(kind: Kind): void {
+    const out = this.#out
+    if (kind === 'fixed64' || kind === 'fixed32') {
+      out.reserve(8)
+      out.at = out.bytes.writeUInt32LE(low, out.at)
+      if (kind === 'fixed64') out.at = out.bytes.writeUInt32LE(high, out.at)
+    } else if (high < 0x20_0000) out.varint(high * 0x1_0000_0000 + low)
+    else out.int64((BigInt(high) << 32n) | BigInt(low))
+  }
+
+  #double(shape: Message, member: Member, quoted: boolean, at: number): void {
+    const { text, start, stop } = this.#json
+    const value = toDouble(text.toString('latin1', start, stop), quoted)
+    if (value === undefined) this.#fault(`${shape.name}.${member.field.json} is not a number that a double holds`, at)
+    if (Object.is(value, 0) && isImplicit(member)) return
+    if (!member.packed) this.#out.varint(member.tag)
+    this.#out.double(value)
+  }
+
+  /** Takes out what was written, since `begin`, of the fields whose bits are in `mask`. */
+  #remove(begin: number, mask: number): void {
+    const { bytes, at: end } = this.#out
+    this.#removalBytes -= end - begin
+    if (this.#removalBytes < 0) this.#json.fail('members are repeated too often')
+    let kept = begin
+    for (let p = begin; p < end;) {
+      const tag = readUint32(bytes, p, end)
+      const after = skipValue(bytes, next, end, tag, 0)
+      if ((mask & (1 << (tag >>> 3))) === 0) {
+        bytes.copyWithin(kept, p, after)
+        kept += after - p
+      }
+      p = after
+    }
+    this.#out.at = kept
+  }
+
+  #wrong(shape: Message, member: Member, accepted: string): never {
+    const at = this.#json.p
+    this.#json.skip() // what is no value at all is a fault of the JSON
+    return this.#fault(`${shape.name}.${member.field.json} has a wrong type; accepted: ${accepted}`, at)
+  }
+
+  #fault(reason: string, at: number = this.#json.p): never {
+    this.#reason = reason
+    this.#reasonAt = at
+    throw FAULT
+  }
+}
+
+/** What is zero or empty is not written, unless that it is there says something. */
+function isImplicit({ field }: Member): boolean {
+  return !field.repeated && field.oneof === undefined
+}
+
+/** Whether the integer that was read last fits. */
+function isInRange(kind: Kind): boolean {
+  switch (kind) {
+    case 'fixed64':
+      return !negative
+    case 'fixed32':
+    case 'uint32':
+      return !negative && high === 0
+    case 'enum':
+      return negative ? high === 0xffff_ffff && low >= TWO_31 : high === 0 && low < TWO_31
+    default:
+      return negative ? high >= TWO_31 : high < TWO_31
+  }
+}
+
+const DECIMAL = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/
+
+/** Undefined for what is no number, or is too large for a double: JSON has words for infinity. */
+function toDouble(text: string, quoted: boolean): number | undefined {
+  if (quoted && (text === 'NaN' || text === 'Infinity' || text === '-Infinity')) return Number(text)
+  if (quoted && !DECIMAL.test(text)) return undefined
+  const value = Number(text)
+  return Number.isFinite(value) ? value : undefined
+}
+
+function copyText(out: ByteWriter, text: Buffer, start: number, stop: number): void {
+  const length = stop - start
+  out.reserve(length)
+  const { bytes, at } = out
+  if (length > SHORT) text.copy(bytes, at, start, stop)
+  else for (let i = 0; i < length; i++) bytes[at + i] = text[start + i]!
+  out.at = at + length
+}
