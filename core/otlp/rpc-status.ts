@@ -13,7 +13,6 @@ export const DEADLINE_EXCEEDED = 4
 export const NOT_FOUND = 5
 export const RESOURCE_EXHAUSTED = 8
 export const UNIMPLEMENTED = 12
-export const INTERNAL = 13
 export const UNAVAILABLE = 14
 
 export function encodeStatus(encoding: Encoding, code: number, message: string): Buffer {

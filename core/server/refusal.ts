@@ -1,14 +1,6 @@
 // The ways in which a door says no: the HTTP status, the gRPC code in the body, and a message that says what would be accepted.
 
-import {
-  DEADLINE_EXCEEDED,
-  INTERNAL,
-  INVALID_ARGUMENT,
-  NOT_FOUND,
-  RESOURCE_EXHAUSTED,
-  UNAVAILABLE,
-  UNIMPLEMENTED,
-} from '../otlp/rpc-status.ts'
+import { DEADLINE_EXCEEDED, INVALID_ARGUMENT, NOT_FOUND, RESOURCE_EXHAUSTED, UNAVAILABLE, UNIMPLEMENTED } from '../otlp/rpc-status.ts'
 
 export interface Refusal {
   readonly httpStatus: number
@@ -30,10 +22,6 @@ export function tooLarge(limitBytes: number): Refusal {
 export function unavailable(message: string, retryAfterMs = 1000): Refusal {
   const seconds = Math.max(1, Math.ceil(retryAfterMs / 1000))
   return { httpStatus: 503, code: UNAVAILABLE, message, headers: ['Retry-After', String(seconds)] }
-}
-
-export function internal(message: string): Refusal {
-  return { httpStatus: 500, code: INTERNAL, message }
 }
 
 export function unknownPath(path: string, known: readonly string[]): Refusal {

@@ -132,6 +132,18 @@ t.test('compression, headers and addresses are as configured', async (t) => {
   t.match(received[1]!.headers, { 'x-key': 'secret', 'user-agent': 'mine' })
 })
 
+t.test('in JSON the chunks are one request too', async (t) => {
+  const { endpoint, received } = await backend(t, fine)
+  await (await exporter(t, { endpoint, encoding: 'json' })).consume(batchOf('one', 'two'), soon())
+  const [{ headers, body }] = received as [Received]
+  t.equal(headers['content-type'], 'application/json')
+  const { resourceSpans } = JSON.parse(body.toString()) as { resourceSpans: { scopeSpans: { spans: { name: string }[] }[] }[] }
+  t.same(
+    resourceSpans.map(({ scopeSpans }) => scopeSpans[0]!.spans[0]!.name),
+    ['one', 'two'],
+  )
+})
+
 t.test('an empty batch bothers nobody', async (t) => {
   const { endpoint, received } = await backend(t, fine)
   await (await exporter(t, { endpoint })).consume(batchOf(), soon())

@@ -1,13 +1,14 @@
 // Exporter `otlp_http` at work: a batch becomes one request, sent until it is answered for good or nobody waits any more.
 
 import { type Batch, type Exporter, parseDuration, RetryableError, type Settings } from '../../core/index.ts'
-import { compress, type Compression, HttpSender, InFlight, Retry, retryOptionsOf } from '../../core/client/index.ts'
+import { compress, type Compression, HttpSender, InFlight, Retry, retryOptionsOf, tracesToJson } from '../../core/client/index.ts'
 import type { OtlpHttpConfig } from './factory.ts'
 import { judge } from './judge.ts'
 
 export class OtlpHttpExporter implements Exporter {
   readonly #url: URL
   readonly #headers: Readonly<Record<string, string>>
+  readonly #json: boolean
   readonly #compression: Compression | undefined
   readonly #level: number | undefined
   readonly #timeoutMs: number
@@ -21,13 +22,14 @@ export class OtlpHttpExporter implements Exporter {
   constructor(config: OtlpHttpConfig, settings: Settings) {
     this.#settings = settings
     this.#url = tracesUrl(config)
+    this.#json = config.encoding === 'json'
     this.#compression = config.compression === 'none' ? undefined : config.compression
     this.#level = config.compression_params.level
     this.#timeoutMs = parseDuration(config.timeout)
     this.#headers = {
       'user-agent': 'millrace',
       ...lowerCased(config.headers),
-      'content-type': 'application/x-protobuf',
+      'content-type': this.#json ? 'application/json' : 'application/x-protobuf',
       ...(this.#compression === undefined ? {} : { 'content-encoding': this.#compression }),
     }
     this.#retry = new Retry(retryOptionsOf(config.retry_on_failure), settings.clock)
@@ -62,7 +64,8 @@ export class OtlpHttpExporter implements Exporter {
   }
 
   async #export(batch: Batch, deadlineMs: number): Promise<void> {
-    const body = this.#compression === undefined ? batch.chunks : [await compress(this.#compression, batch.chunks, this.#level)]
+    const chunks = this.#json ? [jsonOf(batch)] : batch.chunks
+    const body = this.#compression === undefined ? chunks : [await compress(this.#compression, chunks, this.#level)]
     await this.#retry.run(() => this.#attempt(batch, body, deadlineMs), deadlineMs, this.#cut.signal)
   }
 
@@ -76,6 +79,11 @@ export class OtlpHttpExporter implements Exporter {
     })
     judge(answer, this.#url.href, batch, clock.now())
   }
+}
+
+/** Requests laid end to end are one request, in protobuf alone: so they are joined first. */
+function jsonOf({ chunks }: Batch): Buffer {
+  return Buffer.from(tracesToJson(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)))
 }
 
 /** As `fetch` would: two spellings of one header would be sent as two. */

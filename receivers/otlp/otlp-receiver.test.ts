@@ -143,6 +143,34 @@ t.test('bad spans are refused alone, and the sender is told how many and why', a
   t.equal(batches.length, 1, 'nothing is handed on where no span is good')
 })
 
+const JSON_TYPE = { 'content-type': 'application/json; charset=utf-8' }
+
+t.test('JSON is taken as protobuf is, and answered in JSON', async (t) => {
+  const { url, batches, drops } = await start(t)
+  const good =
+    '{"traceId":"5b8efff798038103d269b633813fc60c","spanId":"EEE19B7EC3C1B174","name":"good","startTimeUnixNano":1544712660123456789}'
+  const requestOf = (...spans: string[]): Buffer => Buffer.from(`{"resourceSpans":[{"scopeSpans":[{"spans":[${spans.join(',')}]}]}]}`)
+  const fine = await post(url, requestOf(good, good), JSON_TYPE)
+  t.same([fine.status, fine.body.toString()], [200, '{}'])
+  t.equal(batches[0]!.count, 2)
+  const { resourceSpans } = ExportTraceServiceRequest.decode(batches[0]!.chunks[0]!)
+  t.equal(String(resourceSpans[0].scopeSpans[0].spans[0].startTimeUnixNano), '1544712660123456789')
+  const unsayable = good.replace('"good"', '"\\ud800"')
+  const withoutIds = '{"name":"bad"}'
+  const partial = await post(url, requestOf(good, unsayable, withoutIds), JSON_TYPE)
+  t.equal(partial.status, 200)
+  t.match(JSON.parse(partial.body.toString()), {
+    partialSuccess: { rejectedSpans: '2', errorMessage: /^Span.name has half of a surrogate pair at byte \d+$/ },
+  })
+  t.same([batches[1]!.count, drops], [1, [[2, 'malformed']]])
+  t.same((await post(url, Buffer.from('{}'), JSON_TYPE)).status, 200)
+  t.equal((await post(url, gzipSync(requestOf(good)), { ...JSON_TYPE, 'content-encoding': 'gzip' })).status, 200)
+  const broken = await post(url, Buffer.from('{"resourceSpans":['), JSON_TYPE)
+  t.equal(broken.status, 400)
+  t.match(JSON.parse(broken.body.toString()), { code: 3, message: /^not JSON: .* at byte \d+$/ })
+  t.equal((await post(url, Buffer.alloc(0), JSON_TYPE)).status, 400, 'nothing is no JSON')
+})
+
 t.test('invalid UTF-8 refuses its span alone', async (t) => {
   const { url, batches } = await start(t)
   const body = requestOf({ name: 'good' }, { name: 'bad!' })

@@ -1,6 +1,7 @@
 // Takes one request of traces from the door into the pipelines, and maps what becomes of it to the answer. The receiver calls it.
 
 import {
+  type Admitted,
   ANONYMOUS,
   asConsumeError,
   type Consumer,
@@ -10,7 +11,7 @@ import {
   PermanentError,
   type Settings,
 } from '../../core/index.ts'
-import { badRequest, encodePartialSuccess, type Exchange, unavailable } from '../../core/server/index.ts'
+import { badRequest, encodePartialSuccess, type Exchange, tracesFromJson, unavailable } from '../../core/server/index.ts'
 
 export class TracesIntake {
   readonly #next: Consumer
@@ -26,7 +27,7 @@ export class TracesIntake {
   take(body: Uint8Array, exchange: Exchange): void {
     let admitted
     try {
-      admitted = otlp.admitTraces(body)
+      admitted = exchange.encoding === 'json' ? admitJson(body) : otlp.admitTraces(body)
     } catch (error) {
       if (!(error instanceof MalformedError)) throw error
       return exchange.refuse(badRequest(error.message))
@@ -40,6 +41,13 @@ export class TracesIntake {
       (thrown: unknown) => fail(exchange, thrown, refused, reason),
     )
   }
+}
+
+/** What cannot be said in protobuf is refused before the walk sees it; the two are one number to the sender. */
+function admitJson(body: Uint8Array): Admitted {
+  const { bytes, refused, reason } = tracesFromJson(body)
+  const admitted = otlp.admitTraces(bytes)
+  return { ...admitted, refused: admitted.refused + refused, reason: reason === '' ? admitted.reason : reason }
 }
 
 /** 200, with a partial success where there is something to tell. */
