@@ -2,7 +2,8 @@
 
 import { type AttributeValue, readAnyValue, writeKeyValue } from './any-value.ts'
 import { equalsKey, findAttribute, keyBytes } from './find-attribute.ts'
-import { PATCH_FROM, PATCH_KEY, PATCH_KEY_END, PATCH_TO, PATCH_VALUE, type TraceEdits } from './trace-edits.ts'
+import { PATCH_FROM, PATCH_KEY, PATCH_KEY_END, PATCH_TO, PATCH_VALUE } from './patch.ts'
+import type { TraceEdits } from './trace-edits.ts'
 import * as column from './trace-index.ts'
 import { next, readUint32 } from './wire.ts'
 

@@ -2,7 +2,8 @@
 // an edit. One cursor serves all spans of a request, one after the other.
 
 import { type Attributes, ResourceAttributes, SpanAttributes } from './attribute-cursor.ts'
-import { PATCH_FROM, PATCH_KEY, PATCH_TO, PATCH_VALUE, type TraceEdits } from './trace-edits.ts'
+import { PATCH_FROM, PATCH_KEY, PATCH_TO, PATCH_VALUE } from './patch.ts'
+import type { TraceEdits } from './trace-edits.ts'
 import * as column from './trace-index.ts'
 import { next, readUint32, skipValue } from './wire.ts'
 
