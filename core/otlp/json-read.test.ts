@@ -392,7 +392,7 @@ t.test('JSON.parse and we agree on what is JSON', async () => {
       else if (ours instanceof Error)
         assert.ok(!ours.message.startsWith('not JSON') || typeof theirs !== 'object' || Array.isArray(theirs), `${ours.message}: ${text}`)
     }),
-    { numRuns: 3000 },
+    { numRuns: 1500 },
   )
 })
 

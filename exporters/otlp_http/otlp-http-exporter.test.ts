@@ -7,6 +7,7 @@ import { gunzipSync, zstdDecompressSync } from 'node:zlib'
 import root from 'otlp-transformer-0213/build/src/generated/root.js'
 import t, { type Test } from 'tap'
 import { ANONYMOUS, type Batch, PartialError, PermanentError, type Settings, systemClock } from '../../core/index.ts'
+import { exporterSuite } from '../../core/testing/index.ts'
 import { factory, type OtlpHttpConfig } from './factory.ts'
 import { OtlpHttpExporter } from './otlp-http-exporter.ts'
 
@@ -90,6 +91,11 @@ async function exporter(t: Test, config: Partial<OtlpHttpConfig>): Promise<OtlpH
   t.teardown(() => made.stop(AbortSignal.abort()))
   return made
 }
+
+t.test('the suite of every exporter', async (t) => {
+  const { endpoint } = await backend(t, fine)
+  exporterSuite(t.test.bind(t), { create: (settings) => factory.create(configOf({ endpoint, compression: 'gzip' }), settings) })
+})
 
 const soon = (ms = 60_000): number => systemClock.monotonicMs() + ms
 

@@ -5,6 +5,7 @@ import root from 'otlp-transformer-0213/build/src/generated/root.js'
 import t, { type Test } from 'tap'
 import { request } from 'undici'
 import { type Batch, type Consumer, PartialError, PermanentError, RetryableError, type Settings, systemClock } from '../../core/index.ts'
+import { CollectingConsumer, lifecycleSuite, TestSettings } from '../../core/testing/index.ts'
 import { factory } from './factory.ts'
 import { OtlpReceiver } from './otlp-receiver.ts'
 
@@ -264,11 +265,9 @@ t.test('a port in use fails the start, by name', async (t) => {
   await t.rejects(start(t, { endpoint: receiver.address }), { message: new RegExp(`cannot listen on ${receiver.address}: `) })
 })
 
-t.test('it stops without a start, and twice', async () => {
-  const settings = { clock: systemClock } as Settings
-  const receiver = new OtlpReceiver({ protocols: { http: defaults() } }, {}, settings)
-  await receiver.stop(new AbortController().signal)
-  await receiver.stop(new AbortController().signal)
+lifecycleSuite(t.test.bind(t), () => {
+  const config = { protocols: { http: { ...defaults(), endpoint: '127.0.0.1:0' } } }
+  return factory.create(config, { traces: new CollectingConsumer() }, new TestSettings('otlp'))
 })
 
 t.test('what a schema cannot say is checked before anything starts', async (t) => {
