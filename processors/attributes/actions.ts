@@ -4,7 +4,7 @@
 
 import { type Settings, otlp } from '../../core/index.ts'
 import { convert } from './convert.ts'
-import { type ActionConfig, isValue } from './factory.ts'
+import { type ActionConfig, isValue } from './action-config.ts'
 import { HashCache } from './hash.ts'
 
 export type Action = (edits: otlp.TraceEdits, span: number) => void

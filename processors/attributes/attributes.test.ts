@@ -11,7 +11,8 @@ import {
   processorSuite,
   tracesBatch,
 } from '../../core/testing/index.ts'
-import { type ActionConfig, factory } from './factory.ts'
+import type { ActionConfig } from './action-config.ts'
+import { factory } from './factory.ts'
 
 /** The attributes of a span after the actions, as pairs in order. */
 async function apply(actions: readonly ActionConfig[], attributes: PlainAttributes): Promise<Record<string, AttributeValue>> {

@@ -2,7 +2,7 @@
 
 import { type Batch, type Consumer, type Processor, type Settings, otlp } from '../../core/index.ts'
 import { type Action, compilePasses } from './actions.ts'
-import type { ActionConfig } from './factory.ts'
+import type { ActionConfig } from './action-config.ts'
 
 export class AttributesProcessor implements Processor {
   readonly #passes: readonly (readonly Action[])[]

@@ -1,6 +1,7 @@
 // The `attributes` processor: sets, deletes, hashes and converts attributes of spans. Keys mean what they mean in the Collector.
 
-import { type AttributeValue, type ConfigFault, type ProcessorFactory, defineProcessor } from '../../core/index.ts'
+import { type ConfigFault, type ProcessorFactory, defineProcessor } from '../../core/index.ts'
+import { type ActionConfig, isValue } from './action-config.ts'
 
 const schema = {
   type: 'object',
@@ -38,15 +39,6 @@ const schema = {
   },
 } as const
 
-/** One action as configured; which keys go with which action is checked by `check`. */
-export interface ActionConfig {
-  readonly key: string
-  readonly action: 'insert' | 'update' | 'upsert' | 'delete' | 'hash' | 'convert'
-  readonly value?: unknown
-  readonly from_attribute?: string
-  readonly converted_type?: 'int' | 'double' | 'string'
-}
-
 export const factory: ProcessorFactory<typeof schema> = defineProcessor({
   type: 'attributes',
   signals: ['traces'],
@@ -78,11 +70,4 @@ function faultsOf(action: ActionConfig): ConfigFault[] {
   if (sets && action.value !== undefined && !isValue(action.value))
     faults.push({ path: ['value'], message: 'must be a string, a number, a boolean or a list of such' })
   return faults
-}
-
-export function isValue(value: unknown): value is AttributeValue {
-  return (
-    ['string', 'number', 'bigint', 'boolean'].includes(typeof value) ||
-    (Array.isArray(value) && value.every((one) => !Array.isArray(one) && isValue(one)))
-  )
 }
