@@ -77,7 +77,9 @@ t.test('validate draws the pipelines of a valid file', async (t) => {
   logs/x      otlp → otlp_http
   extensions  health_check
 `,
-    err: `warning: ${file}:6:53: processors.batch/idle: defined, but no pipeline uses it: it will not run\n`,
+    err:
+      `warning: ${file}:6:53: processors.batch/idle: defined, but no pipeline uses it: it will not run\n` +
+      `warning: ${file}:10:79: service.pipelines.traces.exporters: debug and otlp_http are awaited together: one that is slow or down holds up the others, and senders then send again to all\n`,
   })
 })
 

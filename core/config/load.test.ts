@@ -37,6 +37,17 @@ service:
   t.same([config.telemetry.logLevel, config.drainTimeoutMs], ['warn', 90_000])
 })
 
+t.test('destinations that are awaited together are a warning: one can hold up the others', async (t) => {
+  const { warnings } = await loadText(`
+receivers: { otlp: { protocols: { http: } } }
+exporters: { nop: , nop/a: , nop/b: }
+service: { pipelines: { traces: { receivers: [otlp], exporters: [nop, nop/a, nop/b] } } }
+`)
+  t.same(warnings.map(renderFault), [
+    'pipeline.yaml:4:66: service.pipelines.traces.exporters: nop, nop/a and nop/b are awaited together: one that is slow or down holds up the others, and senders then send again to all',
+  ])
+})
+
 t.test('what is defined but not used is a warning, and not in the configuration', async (t) => {
   const { config, warnings } = await loadText(around('processors:\n  batch:\nextensions:\n  health_check:'))
   t.same(warnings.map(renderFault), [

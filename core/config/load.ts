@@ -64,7 +64,7 @@ export async function loadSources(sources: readonly Source[], builtIn: Factories
   const extensions = readExtensions(root, components, tools)
   faults.push(...connectorFaults(pipelines, components))
 
-  const warnings = inOrder(unused(components, pipelines, extensions), files)
+  const warnings = inOrder([...unused(components, pipelines, extensions), ...pipelines.flatMap(coupled)], files)
   const serious = faults.filter((fault, index) => index < before || !unexpanded.has(placeKey(fault)))
   if (serious.length > 0) throw new ConfigError(inOrder(serious, files), warnings)
   return { config: serviceConfig(file.value as FileSettings, pipelines, extensions), warnings }
@@ -100,6 +100,15 @@ function unused(components: Components, pipelines: readonly Pipeline[], extensio
         return { place: part.key, path: part.path, message: `${message}: it will not run` }
       }),
   )
+}
+
+/** Every destination of a pipeline is awaited before a sender is answered. */
+function coupled({ exporters }: Pipeline): readonly Fault[] {
+  const [first, ...others] = exporters
+  if (first === undefined || others.length === 0) return []
+  const ids = exporters.map(({ defined }) => defined.id)
+  const message = `${ids.slice(0, -1).join(', ')} and ${ids.at(-1)} are awaited together: one that is slow or down holds up the others, and senders then send again to all`
+  return [{ place: first.place, path: first.path.slice(0, -1), message }]
 }
 
 function usedComponents(pipelines: readonly Pipeline[], extensions: readonly Use[]): ReadonlySet<Defined> {
