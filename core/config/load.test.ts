@@ -22,7 +22,8 @@ service:
   telemetry: { logs: { level: warn } }
   pipelines:
     traces: { receivers: [otlp], processors: [batch], exporters: [forward] }
-    traces/out: { receivers: [forward], exporters: [otlp_http/a, debug] }
+    traces/out: { receivers: [forward], exporters: [otlp_http/a] }
+    traces/show: { receivers: [forward], exporters: [debug] }
 `)
   t.same(warnings, [])
   t.same(config.receivers.get('otlp')?.config, { protocols: { http: { endpoint: '127.0.0.1:4318', max_request_body_size: 1048576 } } })
@@ -31,7 +32,8 @@ service:
   t.equal(config.exporters.get('otlphttp/a')?.factory.type, 'otlp_http')
   t.same(config.pipelines, [
     { id: 'traces', signal: 'traces', receivers: ['otlp'], processors: ['batch'], exporters: ['forward'] },
-    { id: 'traces/out', signal: 'traces', receivers: ['forward'], processors: [], exporters: ['otlphttp/a', 'debug'] },
+    { id: 'traces/out', signal: 'traces', receivers: ['forward'], processors: [], exporters: ['otlphttp/a'] },
+    { id: 'traces/show', signal: 'traces', receivers: ['forward'], processors: [], exporters: ['debug'] },
   ])
   t.same([...config.connectors.keys(), ...config.extensions.keys()], ['forward', 'health_check'])
   t.same([config.telemetry.logLevel, config.drainTimeoutMs], ['warn', 90_000])
@@ -40,11 +42,11 @@ service:
 t.test('destinations that are awaited together are a warning: one can hold up the others', async (t) => {
   const { warnings } = await loadText(`
 receivers: { otlp: { protocols: { http: } } }
-exporters: { nop: , nop/a: , nop/b: }
-service: { pipelines: { traces: { receivers: [otlp], exporters: [nop, nop/a, nop/b] } } }
+exporters: { debug: , debug/a: , debug/b: }
+service: { pipelines: { traces: { receivers: [otlp], exporters: [debug, debug/a, debug/b] } } }
 `)
   t.same(warnings.map(renderFault), [
-    'pipeline.yaml:4:66: service.pipelines.traces.exporters: nop, nop/a and nop/b are awaited together: one that is slow or down holds up the others, and senders then send again to all',
+    'a.yaml:4:66: service.pipelines.traces.exporters: debug, debug/a and debug/b are awaited together: one that is slow or down holds up the others, and senders then send again to all',
   ])
 })
 
