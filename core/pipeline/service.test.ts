@@ -1,0 +1,223 @@
+import t from 'tap'
+import {
+  type ConnectorFactory,
+  type Consumer,
+  type Exporter,
+  type ExporterFactory,
+  type Lifecycle,
+  type Processor,
+  type ProcessorFactory,
+  type ReceiverFactory,
+  defineConnector,
+  defineExporter,
+  defineProcessor,
+  defineReceiver,
+} from '../index.ts'
+import type { PipelineConfig, ServiceConfig } from '../config/service.ts'
+import { CollectingConsumer, TestClock, TestSettings, numberedSpans } from '../testing/index.ts'
+import { type RunningService, startService } from './service.ts'
+
+/** What happened, in order: `start exporter/a`, `stop receiver`, … */
+let story: string[] = []
+/** Ids of components that fail, by what they were about to do. */
+const failing = new Map<string, Error>()
+/** The ends of the pipelines and their beginnings, by id. */
+const ends = new Map<string, CollectingConsumer>()
+const beginnings = new Map<string, Consumer>()
+
+t.beforeEach(() => {
+  story = []
+  failing.clear()
+  ends.clear()
+  beginnings.clear()
+})
+
+function lifecycle(id: string): Lifecycle {
+  const step = async (what: string): Promise<void> => {
+    story.push(`${what} ${id}`)
+    const failure = failing.get(`${what} ${id}`)
+    if (failure !== undefined) throw failure
+  }
+  return { start: () => step('start'), stop: () => step('stop') }
+}
+
+const schema = { type: 'object', properties: {} } as const
+const common = { signals: ['traces'], stability: 'development', schema } as const
+const receiver: ReceiverFactory = defineReceiver({
+  ...common,
+  type: 'receiver',
+  create: async (_config, next, { id }) => {
+    beginnings.set(id, next.traces!)
+    return lifecycle(id)
+  },
+})
+const processor: ProcessorFactory = defineProcessor({
+  ...common,
+  type: 'processor',
+  create: async (_config, next, settings): Promise<Processor> => ({
+    ...lifecycle(settings.id),
+    async consume(batch, deadlineMs) {
+      if (settings.id !== 'processor/drops') return next.consume(batch, deadlineMs)
+      settings.drop(batch.count, 'told to')
+    },
+  }),
+})
+const exporter: ExporterFactory = defineExporter({
+  ...common,
+  type: 'exporter',
+  create: async (_config, { id }): Promise<Exporter> => {
+    story.push(`create ${id}`)
+    const end = new CollectingConsumer()
+    ends.set(id, end)
+    return { ...lifecycle(id), consume: (batch, deadlineMs) => end.consume(batch, deadlineMs) }
+  },
+})
+const connector: ConnectorFactory = defineConnector({
+  ...common,
+  type: 'connector',
+  routes: { traces: ['traces'] },
+  create: async (_config, next, { id }) => ({ ...lifecycle(id), consume: (batch, deadlineMs) => next.traces!.consume(batch, deadlineMs) }),
+})
+
+/** `a,b > c > d`: receivers, processors and exporters of a pipeline. */
+function configOf(pipelines: Readonly<Record<string, string>>, drainTimeoutMs = 1000): ServiceConfig {
+  const parsed: PipelineConfig[] = Object.entries(pipelines).map(([id, line]) => {
+    const [receivers, processors, exporters] = line.split('>').map((part) =>
+      part
+        .split(',')
+        .map((one) => one.trim())
+        .filter((one) => one !== ''),
+    )
+    return { id, signal: 'traces', receivers: receivers!, processors: processors!, exporters: exporters! }
+  })
+  const of = <F extends { readonly type: string }>(factory: F, ids: readonly string[]) =>
+    new Map(ids.filter((id) => id.split('/')[0] === factory.type).map((id) => [id, { id, factory, config: {} }]))
+  return {
+    receivers: of(
+      receiver,
+      parsed.flatMap(({ receivers }) => receivers),
+    ),
+    processors: of(
+      processor,
+      parsed.flatMap(({ processors }) => processors),
+    ),
+    exporters: of(
+      exporter,
+      parsed.flatMap(({ exporters }) => exporters),
+    ),
+    connectors: of(
+      connector,
+      parsed.flatMap(({ exporters }) => exporters),
+    ),
+    extensions: new Map(),
+    pipelines: parsed,
+    telemetry: { logLevel: 'info' },
+    drainTimeoutMs,
+  }
+}
+
+function start(config: ServiceConfig, clock = new TestClock()): Promise<RunningService> {
+  const settings = new TestSettings('service', clock)
+  return startService(config, { log: () => settings.log, meter: settings.meter, clock })
+}
+
+t.test('starts from the exporters up, and stops the other way round', async (t) => {
+  const service = await start(configOf({ traces: 'receiver > processor/a, processor/b > exporter' }))
+  t.equal(service.status(), 'ready')
+  t.same(await service.stop(), [])
+  const order = ['exporter', 'processor/b', 'processor/a', 'receiver']
+  t.same(story, ['create exporter', ...order.map((id) => `start ${id}`), ...order.toReversed().map((id) => `stop ${id}`)])
+})
+
+t.test('stopping twice is stopping once', async (t) => {
+  const service = await start(configOf({ traces: 'receiver > > exporter' }))
+  await Promise.all([service.stop(), service.stop()])
+  t.same(
+    story.filter((step) => step.startsWith('stop')),
+    ['stop receiver', 'stop exporter'],
+  )
+})
+
+t.test('exporters are shared between pipelines, processors are not', async (t) => {
+  const config = configOf({ 'traces/1': 'receiver/1 > processor > exporter', 'traces/2': 'receiver/2 > processor > exporter' })
+  const service = await start(config)
+  t.same(
+    story.filter((step) => step.startsWith('start')),
+    ['start exporter', 'start processor', 'start processor', 'start receiver/1', 'start receiver/2'],
+  )
+  await beginnings.get('receiver/1')!.consume(numberedSpans(2), 0)
+  await beginnings.get('receiver/2')!.consume(numberedSpans(3), 0)
+  t.equal(ends.get('exporter')!.count, 5)
+  t.match(service.ledger.rows(), [
+    { pipeline: 'traces/1', destination: 'exporter', received: 2, delivered: 2, inFlight: 0 },
+    { pipeline: 'traces/2', destination: 'exporter', received: 3, delivered: 3, inFlight: 0 },
+  ])
+  await service.stop()
+})
+
+t.test('a receiver of two pipelines feeds both, and each keeps its account', async (t) => {
+  const service = await start(configOf({ 'traces/1': 'receiver > processor/drops > exporter/1', 'traces/2': 'receiver > > exporter/2' }))
+  await beginnings.get('receiver')!.consume(numberedSpans(4), 0)
+  t.match(service.ledger.rows(), [
+    { pipeline: 'traces/1', received: 4, delivered: 0, dropped: { 'processor/drops: told to': 4 }, inFlight: 0 },
+    { pipeline: 'traces/2', received: 4, delivered: 4, dropped: {}, inFlight: 0 },
+  ])
+  await service.stop()
+})
+
+t.test('a connector joins pipelines, and starts between them', async (t) => {
+  const service = await start(
+    configOf({
+      traces: 'receiver > > connector',
+      'traces/1': 'connector > processor > exporter/1',
+      'traces/2': 'connector > > exporter/2',
+    }),
+  )
+  t.same(
+    story.filter((step) => step.startsWith('start')),
+    ['start exporter/1', 'start processor', 'start exporter/2', 'start connector', 'start receiver'],
+  )
+  await beginnings.get('receiver')!.consume(numberedSpans(4), 0)
+  t.same([ends.get('exporter/1')!.count, ends.get('exporter/2')!.count], [4, 4])
+  await service.stop()
+})
+
+t.test('pipelines that feed each other in a circle are refused with the circle', async (t) => {
+  const config = configOf({ 'traces/a': 'receiver, connector/2 > > connector/1', 'traces/b': 'connector/1 > > connector/2' })
+  await t.rejects(start(config), { message: /circle: traces\/a -> traces\/b -> traces\/a/ })
+})
+
+t.test('what fails to start is named, and what had started is stopped again', async (t) => {
+  failing.set('start receiver', new Error('port 4318 is taken'))
+  await t.rejects(start(configOf({ traces: 'receiver > processor > exporter' })), {
+    name: 'ComponentError',
+    component: 'receivers.receiver',
+    message: 'receivers.receiver: port 4318 is taken',
+  })
+  t.same(
+    story.filter((step) => step.startsWith('stop')),
+    ['stop receiver', 'stop processor', 'stop exporter'],
+  )
+})
+
+t.test('what fails to stop is told, and keeps nobody else from stopping', async (t) => {
+  const service = await start(configOf({ traces: 'receiver > processor > exporter' }))
+  failing.set('stop processor', new Error('no'))
+  t.same(
+    (await service.stop()).map(({ message }) => message),
+    ['service.pipelines.traces.processors.processor: no'],
+  )
+  t.equal(story.at(-1), 'stop exporter')
+})
+
+t.test('stopping is bounded although a component never stops', async (t) => {
+  const clock = new TestClock()
+  const config = configOf({ traces: 'receiver > > exporter' }, 50)
+  const hanging = { ...receiver, create: async () => ({ start: async () => {}, stop: () => new Promise<void>(() => {}) }) }
+  const service = await start({ ...config, receivers: new Map([['receiver', { id: 'receiver', factory: hanging, config: {} }]]) }, clock)
+  const stopped = service.stop()
+  await clock.advance(50)
+  const failures = await stopped
+  t.match(failures, [{ message: /^receivers.receiver: did not stop/ }, { message: 'not drained within 50 ms' }])
+  t.equal(story.at(-1), 'stop exporter')
+})
