@@ -12,7 +12,7 @@ import { lacks } from './servers/cache.ts'
 import { freePort } from './servers/program.ts'
 
 const RUN = 0x6b696c6c
-const OUTAGES = 3
+const OUTAGES = 6
 
 for (const processors of ['', 'batch']) {
   const name = `kill -9 of the backend, ${OUTAGES} times under load, loses no acknowledged span (processors: [${processors}])`
@@ -23,16 +23,16 @@ for (const processors of ['', 'batch']) {
     const millrace = await startMillrace(`
 receivers: { otlp: { protocols: { http: { endpoint: 127.0.0.1:${port} } } } }
 processors: { ${processors && 'batch: {}'} }
-exporters: { otlp_http: { endpoint: http://127.0.0.1:${backend.port}, compression: none } }
+exporters: { otlp_http: { endpoint: http://127.0.0.1:${backend.port}, compression: none, retry_on_failure: { initial_interval: 50ms, max_interval: 100ms } } }
 service:
   pipelines: { traces: { receivers: [otlp], processors: [${processors}], exporters: [otlp_http] } }
 `)
     t.teardown(() => millrace.stop())
-    const load = new Load({ port, path: '/v1/traces', run: RUN, spansPerRequest: 5, connections: 8, gzip: false })
+    const load = new Load({ port, path: '/v1/traces', run: RUN, spansPerRequest: 5, connections: 32, gzip: false })
     t.teardown(() => load.close())
     await load.connect()
 
-    const during = load.run({ seconds: 9, tracesPerSecond: 300 })
+    const during = load.run({ seconds: 8, tracesPerSecond: 600 })
     await killAndRestart(backend)
     const first = await during
     const after = await load.run({ seconds: 1, tracesPerSecond: 100 })
@@ -47,9 +47,9 @@ service:
 
 async function killAndRestart(backend: CollectorBackend): Promise<void> {
   for (let outage = 0; outage < OUTAGES; outage++) {
-    await sleep(800)
+    await sleep(700)
     await backend.program.kill()
-    await sleep(1200)
+    await sleep(400)
     await backend.restart()
   }
 }

@@ -33,7 +33,7 @@ export async function startCollectorBackend(): Promise<CollectorBackend> {
     get program() {
       return program
     },
-    spans: () => (existsSync(path) ? readFileSync(path, 'utf8').split(/\n|(?<=\})(?=\{"resourceSpans")/) : []).flatMap(spansOfLine),
+    spans: () => (existsSync(path) ? readFileSync(path, 'utf8').split(/(?=\{"resourceSpans":)/) : []).flatMap(spansOfRecord),
     async restart() {
       program = await start()
     },
@@ -45,12 +45,12 @@ export async function startCollectorBackend(): Promise<CollectorBackend> {
 }
 
 /**
- * A killed Collector may leave a line without its end, or half a line: the next life's text follows directly. Half a line was
- * never answered for.
+ * A killed Collector may leave a record without the end of its line, or half a record, and the next life's first record follows
+ * directly: records are told apart by their beginning, not by lines. Half a record was never answered for.
  */
-function spansOfLine(line: string): SeenSpan[] {
+function spansOfRecord(text: string): SeenSpan[] {
   try {
-    return spansOf(JSON.parse(line) as OtlpJson)
+    return spansOf(JSON.parse(text) as OtlpJson)
   } catch {
     return []
   }
