@@ -302,15 +302,30 @@ t.test('an answer that drips does not outlast the timeout', async (t) => {
 
 t.test('the timeout counts while every connection is busy, and what has not begun is never sent', async (t) => {
   const requests: string[] = []
-  const { sender, connections } = await serve(t, (_socket, request) => void requests.push(request))
+  const waiting: Socket[] = []
+  const { sender, connections } = await serve(t, (socket, request) => {
+    requests.push(request)
+    if (request.includes('fourth')) socket.write(answer('fine'))
+    else waiting.push(socket)
+  })
   const busy = ['first', 'second'].map((text) => sender.post(`/${text}`, {}, [Buffer.from(text)], MINUTE))
-  const cut = busy.map((post) => t.rejects(post, { name: 'RetryableError', message: 'stopped before an answer came' }))
-  while (requests.length < 2) await new Promise(setImmediate)
+  while (waiting.length < 2) await new Promise(setImmediate)
   await t.rejects(sender.post('/third', {}, [Buffer.from('third')], 20), /no whole answer within 20 ms/)
-  await sender.destroy()
-  await Promise.all(cut)
+  for (const socket of waiting) socket.write(answer('fine'))
+  await Promise.all(busy)
+  t.equal((await sender.post('/fourth', {}, [Buffer.from('fourth')], MINUTE)).status, 200)
   t.equal(connections(), 2)
   t.notMatch(requests.join(), /third/)
+})
+
+t.test('destroying rejects what is in flight', async (t) => {
+  const { sender } = await serve(t, () => {})
+  const cut = t.rejects(sender.post('/', {}, [Buffer.from('x')], MINUTE), {
+    name: 'RetryableError',
+    message: 'stopped before an answer came',
+  })
+  await sender.destroy()
+  await cut
 })
 
 t.test('a reset half-way, and an answer cut short, are failures that may pass', async (t) => {

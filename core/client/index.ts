@@ -1,4 +1,4 @@
-// What exporters share: retrying, sending over HTTP, compressing. It loads an HTTP client: a factory's module imports core/index.ts alone.
+// What exporters share: retrying, sending over HTTP, compressing. It loads an HTTP client: a factory's module imports core/factory.ts alone.
 
 export { MAX_ANSWER_BYTES } from './answer-reader.ts'
 export { compress, type Compression } from './compress.ts'
