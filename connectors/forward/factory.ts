@@ -1,6 +1,6 @@
 // Connector `forward`: ends one or more pipelines and begins others of the same signal, unchanged.
 
-import { defineConnector, type ConnectorFactory } from '../../core/index.ts'
+import { defineConnector, type ConnectorFactory } from '../../core/factory.ts'
 
 const schema = { type: 'object', properties: {} } as const
 

@@ -1,6 +1,6 @@
 // The `debug` exporter: shows on the terminal what arrives, at three levels of detail.
 
-import { type ExporterFactory, defineExporter } from '../../core/index.ts'
+import { type ExporterFactory, defineExporter } from '../../core/factory.ts'
 
 const schema = {
   type: 'object',

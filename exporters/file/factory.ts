@@ -1,6 +1,6 @@
 // The `file` exporter: one line of OTLP/JSON a request, as the Collector's.
 
-import { type ExporterFactory, defineExporter } from '../../core/index.ts'
+import { type ExporterFactory, defineExporter } from '../../core/factory.ts'
 
 const schema = {
   type: 'object',

@@ -1,6 +1,6 @@
 // Exporter `nop`: takes everything and keeps nothing.
 
-import { defineExporter, type ExporterFactory } from '../../core/index.ts'
+import { defineExporter, type ExporterFactory } from '../../core/factory.ts'
 
 const schema = { type: 'object', properties: {} } as const
 

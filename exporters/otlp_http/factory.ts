@@ -1,6 +1,6 @@
 // Exporter `otlp_http` (`otlphttp`): OTLP over HTTP to a backend or the next Collector. Its schema, and nothing else until a pipeline uses it.
 
-import { type ConfigFault, type ConfigOf, type ExporterFactory, quoted, retrySchema } from '../../core/index.ts'
+import { type ConfigFault, type ConfigOf, type ExporterFactory, quoted, retrySchema } from '../../core/factory.ts'
 
 export const schema = {
   type: 'object',

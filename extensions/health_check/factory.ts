@@ -1,6 +1,6 @@
 // Extension `health_check`: a page that says whether the pipelines are running, for load balancers and Kubernetes.
 
-import { type ConfigFault, ENDPOINT_ACCEPTED, endpointOf, type ExtensionFactory, defineExtension, quoted } from '../../core/index.ts'
+import { type ConfigFault, ENDPOINT_ACCEPTED, endpointOf, type ExtensionFactory, defineExtension, quoted } from '../../core/factory.ts'
 
 const schema = {
   type: 'object',

@@ -1,6 +1,6 @@
 // The `attributes` processor: sets, deletes, hashes and converts attributes of spans. Keys mean what they mean in the Collector.
 
-import { type ConfigFault, type ProcessorFactory, defineProcessor } from '../../core/index.ts'
+import { type ConfigFault, type ProcessorFactory, defineProcessor } from '../../core/factory.ts'
 import { type ActionConfig, isValue } from './action-config.ts'
 
 const schema = {

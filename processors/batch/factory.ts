@@ -1,6 +1,6 @@
 // The `batch` processor: merges what concurrent senders sent, and answers each when downstream has taken its own.
 
-import { Batcher, type ProcessorFactory, defineProcessor, parseDuration } from '../../core/index.ts'
+import { type ProcessorFactory, defineProcessor, parseDuration } from '../../core/factory.ts'
 
 const schema = {
   type: 'object',
@@ -42,6 +42,7 @@ export const factory: ProcessorFactory<typeof schema> = defineProcessor({
     return [{ path: ['send_batch_max_size'], message: `is ${max}, but must be 0 or at least send_batch_size, which is ${size}` }]
   },
   async create(config, next, settings) {
+    const { Batcher } = await import('../../core/index.ts')
     return new Batcher(
       {
         sendBatchSize: config.send_batch_size,

@@ -1,6 +1,6 @@
 // Receiver `otlp`: OTLP over HTTP. Its schema, and nothing else until a pipeline uses it.
 
-import { type ConfigFault, type ConfigOf, ENDPOINT_ACCEPTED, endpointOf, quoted, type ReceiverFactory } from '../../core/index.ts'
+import { type ConfigFault, type ConfigOf, ENDPOINT_ACCEPTED, endpointOf, quoted, type ReceiverFactory } from '../../core/factory.ts'
 
 export const schema = {
   type: 'object',

@@ -1,0 +1,12 @@
+// The part of the contract that a `factory.ts` imports: schemas, and the checks of what is written in YAML. Every start-up loads it for
+// every component, used or not, so nothing that handles bytes or connections is in it; `index.ts` has the whole contract.
+
+export { retrySchema } from './client/retry-options.ts'
+export type * from './component.ts'
+export { parseBytes } from './config/bytes.ts'
+export { parseDuration } from './config/duration.ts'
+export type * from './config/schema.ts'
+export * from './define.ts'
+export { type Endpoint, ENDPOINT_ACCEPTED, endpointOf, formatEndpoint } from './endpoint.ts'
+export type { AttributeValue } from './otlp/any-value.ts'
+export { printable, quoted } from './printable.ts'
