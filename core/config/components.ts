@@ -116,13 +116,28 @@ function settingsOf(factory: AnyFactory, part: Part, { checker, faults }: Tools)
   try {
     const { value, faults: found } = checker.check(part, factory.schema)
     faults.push(...found)
-    if (found.length === 0) faults.push(...ownFaults(factory, value, part))
+    faults.push(...(found.length === 0 ? ownFaults(factory, value, part) : ownFaultsBeside(found, factory, value, part)))
     return value
   } catch (error) {
     const message = `the settings of type "${factory.type}" cannot be checked: ${printable(String(error), 300)}`
     faults.push({ place: part.key, path: part.path, message })
     return undefined
   }
+}
+
+/**
+ * The same where the schema has found something: what the factory says of other places, so that all mistakes are told at once. What it
+ * says of the whole may only follow from the one found.
+ */
+function ownFaultsBeside(found: readonly Fault[], factory: AnyFactory, config: unknown, part: Part): readonly Fault[] {
+  let own: readonly Fault[]
+  try {
+    own = ownFaults(factory, config, part)
+  } catch {
+    return [] // it may rely on the schema
+  }
+  const holds = (outer: Path, inner: Path): boolean => outer.every((step, i) => inner[i] === step)
+  return own.filter(({ path }) => path.length > part.path.length && !found.some((other) => holds(path, other.path)))
 }
 
 /** What the factory itself has to say, which a schema cannot. */

@@ -50,6 +50,16 @@ service: { pipelines: { traces: { receivers: [otlp], exporters: [debug, debug/a,
   ])
 })
 
+t.test('what a factory says of its settings is told beside what the schema says', async (t) => {
+  t.same(await faultsIn(around('processors:\n  batch: { send_batch_max_size: 7, timout: 1s }')), [
+    'a.yaml:6:33: processors.batch.send_batch_max_size: found 7; accepted: at least 8192',
+    'a.yaml:6:36: processors.batch: unknown key "timout"; accepted here: timeout, send_batch_size, send_batch_max_size; did you mean "timeout"?',
+  ])
+  t.same(await faultsIn(around('processors:\n  batch: { send_batch_max_size: seven }')), [
+    'a.yaml:6:33: processors.batch.send_batch_max_size: found "seven"; accepted: a whole number of at least 0',
+  ])
+})
+
 t.test('what is defined but not used is a warning, and not in the configuration', async (t) => {
   const { config, warnings } = await loadText(around('processors:\n  batch:\nextensions:\n  health_check:'))
   t.same(warnings.map(renderFault), [
