@@ -6,8 +6,8 @@ import type { AddressInfo } from 'node:net'
 import { gunzipSync, zstdDecompressSync } from 'node:zlib'
 import root from 'otlp-transformer-0213/build/src/generated/root.js'
 import t, { type Test } from 'tap'
-import { ANONYMOUS, type Batch, PartialError, PermanentError, type Settings, systemClock } from '../../core/index.ts'
-import { exporterSuite } from '../../core/testing/index.ts'
+import { ANONYMOUS, type Batch, PartialError, PermanentError, systemClock } from '../../core/index.ts'
+import { exporterSuite, TestSettings } from '../../core/testing/index.ts'
 import { factory, type OtlpHttpConfig } from './factory.ts'
 import { OtlpHttpExporter } from './otlp-http-exporter.ts'
 
@@ -86,7 +86,7 @@ function configOf(config: Partial<OtlpHttpConfig>): OtlpHttpConfig {
 }
 
 async function exporter(t: Test, config: Partial<OtlpHttpConfig>): Promise<OtlpHttpExporter> {
-  const settings = { id: 'otlp_http', clock: systemClock } as Settings
+  const settings = new TestSettings('otlp_http', systemClock)
   const made = (await factory.create(configOf(config), settings)) as OtlpHttpExporter
   t.teardown(() => made.stop(AbortSignal.abort()))
   return made
@@ -330,4 +330,20 @@ t.test('what a schema cannot say is checked before anything starts', async (t) =
   t.match(faults({ compression: 'none', compression_params: { level: 1 } }), [
     { path: ['compression_params', 'level'], message: /leave it out/ },
   ])
+})
+
+t.test('an operator reads in the log what senders are told, once, and when it is over', async (t) => {
+  const { endpoint } = await backend(t, (response, nth) => response.writeHead([503, 503, 200, 400, 400][nth - 1]!).end())
+  const settings = new TestSettings('otlp_http', systemClock)
+  const exporter = await factory.create(configOf({ endpoint }), settings)
+  await exporter.consume(batchOf('a'), Infinity)
+  await t.rejects(exporter.consume(batchOf('b'), Infinity), PermanentError)
+  await t.rejects(exporter.consume(batchOf('c'), Infinity), PermanentError)
+  t.match(settings.lines, [
+    { level: 'warn', fields: { attempts: 1, reason: /503/ }, message: /does not take data now/ },
+    { level: 'info', fields: { failed_attempts: 2 } },
+    { level: 'warn', fields: { attempts: 1, reason: /400/ }, message: /refuses data for good/ },
+  ])
+  t.equal(settings.lines.length, 3)
+  await exporter.stop?.(AbortSignal.abort())
 })

@@ -1,7 +1,7 @@
 // Exporter `otlp_http` at work: a batch becomes one request, sent until it is answered for good or nobody waits any more.
 
-import { type Batch, type Exporter, parseDuration, RetryableError, type Settings } from '../../core/index.ts'
-import { compress, type Compression, HttpSender, InFlight, Retry, retryOptionsOf, tracesToJson } from '../../core/client/index.ts'
+import { type Batch, type Exporter, parseDuration, PartialError, PermanentError, RetryableError, type Settings } from '../../core/index.ts'
+import { compress, type Compression, FaultLog, HttpSender, InFlight, Retry, retryOptionsOf, tracesToJson } from '../../core/client/index.ts'
 import type { OtlpHttpConfig } from './factory.ts'
 import { judge } from './judge.ts'
 
@@ -15,6 +15,8 @@ export class OtlpHttpExporter implements Exporter {
   readonly #settings: Settings
   readonly #sender: HttpSender
   readonly #retry: Retry
+  readonly #faults: FaultLog
+  readonly #refusals: FaultLog
   readonly #inFlight = new InFlight()
   readonly #cut = new AbortController()
   #stopping = false
@@ -32,6 +34,8 @@ export class OtlpHttpExporter implements Exporter {
       'content-type': this.#json ? 'application/json' : 'application/x-protobuf',
       ...(this.#compression === undefined ? {} : { 'content-encoding': this.#compression }),
     }
+    this.#faults = new FaultLog(settings.log, settings.clock)
+    this.#refusals = new FaultLog(settings.log, settings.clock)
     this.#retry = new Retry(retryOptionsOf(config.retry_on_failure), settings.clock)
     this.#sender = new HttpSender({
       origin: this.#url.origin,
@@ -66,7 +70,22 @@ export class OtlpHttpExporter implements Exporter {
   async #export(batch: Batch, deadlineMs: number): Promise<void> {
     const chunks = this.#json ? [jsonOf(batch)] : batch.chunks
     const body = this.#compression === undefined ? chunks : [await compress(this.#compression, chunks, this.#level)]
-    await this.#retry.run(() => this.#attempt(batch, body, deadlineMs), deadlineMs, this.#cut.signal)
+    await this.#retry.run(() => this.#told(this.#attempt(batch, body, deadlineMs)), deadlineMs, this.#cut.signal)
+  }
+
+  /** An operator learns from the log what senders learn from their answers. */
+  async #told(attempt: Promise<void>): Promise<void> {
+    try {
+      await attempt
+      this.#faults.worked()
+    } catch (error) {
+      if (error instanceof PartialError)
+        this.#refusals.failed(error.message, 'the destination took a part; senders are told how much it refused')
+      else if (error instanceof PermanentError)
+        this.#refusals.failed(error.message, 'the destination refuses data for good; senders are told so')
+      else this.#faults.failed(reasonOf(error), 'the destination does not take data now; senders keep theirs and are told to try again')
+      throw error
+    }
   }
 
   async #attempt(batch: Batch, body: readonly Uint8Array[], deadlineMs: number): Promise<void> {
@@ -75,7 +94,7 @@ export class OtlpHttpExporter implements Exporter {
     if (timeoutMs <= 0) throw new RetryableError(`no time is left to send to ${this.#url.href}`)
     const path = this.#url.pathname + this.#url.search
     const answer = await this.#sender.post(path, this.#headers, body, timeoutMs).catch((error: unknown) => {
-      throw new RetryableError(`POST ${this.#url.href}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+      throw new RetryableError(`POST ${this.#url.href}: ${reasonOf(error)}`, { cause: error })
     })
     judge(answer, this.#url.href, batch, clock.now())
   }
@@ -96,4 +115,8 @@ function tracesUrl({ endpoint, traces_endpoint: whole }: OtlpHttpConfig): URL {
   const base = new URL(endpoint!) // the factory has checked that there is one
   base.pathname = `${base.pathname.replace(/\/$/, '')}/v1/traces`
   return base
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
