@@ -10,7 +10,6 @@ import { expand, type Environment } from './expand.ts'
 import { ConfigError, inOrder, type Fault } from './fault.ts'
 import { parseYaml } from './parse-yaml.ts'
 import { readExtensions, readPipelines, type Pipeline, type Use } from './pipelines.ts'
-import { loadPlugins } from './plugins.ts'
 import { readText } from './read-text.ts'
 import { Registry, SECTIONS, type Section } from './registry.ts'
 import { FILE_SCHEMA, type FileSettings } from './service-schema.ts'
@@ -52,7 +51,7 @@ export async function loadSources(sources: readonly Source[], builtIn: Factories
   const registry = new Registry(builtIn)
   const plugins = root.entries.get('plugins')?.value
   const before = faults.length
-  await loadPlugins(plugins, registry, faults)
+  if (plugins !== undefined) await (await import('./plugins.ts')).loadPlugins(plugins, registry, faults)
   const checker = await Checker.create(plugins !== undefined)
   const tools: Tools = { registry, checker, faults, incomplete: faults.length > before }
 

@@ -12,8 +12,8 @@ import type { Tree } from './tree.ts'
 import { admits } from './version-range.ts'
 
 /** Adds what the listed modules export; what does not load becomes a fault at its entry. */
-export async function loadPlugins(list: Tree | undefined, registry: Registry, faults: Fault[]): Promise<void> {
-  if (list?.kind !== 'list') return
+export async function loadPlugins(list: Tree, registry: Registry, faults: Fault[]): Promise<void> {
+  if (list.kind !== 'list') return
   for (const [index, item] of list.items.entries()) {
     if (item.kind !== 'scalar' || typeof item.value !== 'string') continue
     const path: Path = ['plugins', index]
