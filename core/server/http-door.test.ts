@@ -98,7 +98,9 @@ async function* inPieces(body: Uint8Array, size: number): AsyncGenerator<Uint8Ar
   }
 }
 
+/** Small enough to be inflated at once; `long` below goes to the pool. */
 const sample = Buffer.from(Array.from({ length: 200_000 }, (_, i) => (i * i) % 251))
+const long = Buffer.concat([sample, sample, sample])
 const CODINGS = { gzip: gzipSync, deflate: deflateSync, zstd: zstdCompressSync } as const
 
 t.test('a body arrives as it was sent', async (t) => {
@@ -121,10 +123,15 @@ t.test('a body arrives as it was sent', async (t) => {
       coding,
       () => post(url, compress(sample), { 'content-encoding': coding }),
     ]),
+    ...Object.entries(CODINGS).map(([coding, compress]): [string, () => Promise<Answer>] => [
+      `${coding}, large`,
+      () => post(url, compress(long), { 'content-encoding': coding }),
+    ]),
+    ['a small body, well packed', () => post(url, deflateSync(Buffer.alloc(MIB)), { 'content-encoding': 'deflate' })],
   ]
   const four = Buffer.concat([sample, sample, sample, sample])
   const expected = [sample.subarray(0, 40_000), Buffer.alloc(0), sample, sample, four, sample, sample, Buffer.alloc(0)]
-  expected.push(four.subarray(0, 400_000), four.subarray(0, 400_000), sample, sample, sample)
+  expected.push(four.subarray(0, 400_000), four.subarray(0, 400_000), sample, sample, sample, long, long, long, Buffer.alloc(MIB))
   for (const [index, [name, send]] of ways.entries()) {
     const { status, headers, body } = await send()
     t.equal(status, 200, name)
@@ -202,7 +209,12 @@ t.test('a compressed body is exact to its last byte', async (t) => {
       ['followed by zeros', Buffer.concat([whole, Buffer.alloc(3)])],
       ['followed by a cut member', Buffer.concat([whole, whole.subarray(0, 40)])],
       ['not compressed at all', sample],
+      ['large, followed by text', Buffer.concat([compress(long), Buffer.from('more')])],
+      ['large and cut', compress(long).subarray(0, -5)],
+      ['one that says it is small, but is not', lying(compress(long))],
     ]
+    // Only gzip says its size at its end.
+    if (coding !== 'gzip') broken.pop()
     for (const [name, body] of broken) {
       const answer = await post(url, body, { 'content-encoding': coding })
       t.equal(answer.status, 400, `${coding}: ${name}`)
@@ -213,10 +225,19 @@ t.test('a compressed body is exact to its last byte', async (t) => {
   t.equal(door.budget.usedBytes, 0)
 })
 
+/** A gzip body whose last four bytes claim a hundred bytes. */
+function lying(body: Buffer): Buffer {
+  const copy = Buffer.from(body)
+  copy.writeUInt32LE(100, copy.length - 4)
+  return copy
+}
+
 t.test('a bomb is refused at the limit, in little memory', async (t) => {
   const { url, bodies, door } = await open(t, { maxBodyBytes: 4 * MIB })
   const zeros = Buffer.alloc(128 * MIB)
   for (const [coding, compress] of Object.entries(CODINGS)) {
+    const small = await post(url, compress(zeros.subarray(0, 8 * MIB)), { 'content-encoding': coding })
+    t.equal(small.status, 413, `${coding}, small`)
     const bomb = compress(zeros)
     const before = process.memoryUsage().arrayBuffers
     let peak = 0

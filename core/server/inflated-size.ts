@@ -9,8 +9,13 @@ const MAX_GUESS = 1024 * 1024
 /** A claim is believed up to here, so that a header of ten bytes does not reserve 64 MiB; larger bodies come in pieces of this size. */
 const MAX_CLAIM = 4 * 1024 * 1024
 
+/** -1 where it does not say. */
+export function claimedSize(coding: Coding, body: Uint8Array): number {
+  return coding === 'gzip' ? gzipSize(body) : coding === 'zstd' ? zstdSize(body) : -1
+}
+
 export function inflatedSizeHint(coding: Coding, body: Uint8Array): number {
-  const claimed = coding === 'gzip' ? gzipSize(body) : coding === 'zstd' ? zstdSize(body) : -1
+  const claimed = claimedSize(coding, body)
   if (claimed < 0) return Math.min(Math.max(8 * body.length, MIN_HINT), MAX_GUESS)
   return Math.min(claimed, MAX_CLAIM, MAX_RATIO * body.length)
 }
