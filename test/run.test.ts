@@ -1,6 +1,6 @@
 // `run` as a user has it: main.ts in a process of its own, from its first word to its exit code.
 
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -8,36 +8,14 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { numberedSpans } from '../core/testing/index.ts'
+import { MAIN, type Program, start } from './program.ts'
 
-const MAIN = join(import.meta.dirname, '../main.ts')
 const PLUGIN = join(import.meta.dirname, 'fixtures/odd-receivers.ts')
 
-interface Running {
-  readonly child: ChildProcess
-  /** Everything it has said so far. */
-  readonly said: () => string
-  /** Resolves once it has said so; rejects if it ends before. */
-  readonly says: (pattern: RegExp) => Promise<void>
-  /** Its exit code. */
-  readonly ended: Promise<number | null>
-}
-
-function run(t: Test, yaml: string): Running {
+function run(t: Test, yaml: string): Program {
   const file = join(t.testdir(), 'a.yaml')
   writeFileSync(file, yaml)
-  const child = spawn(process.execPath, [MAIN, 'run', '--config', file], { stdio: ['ignore', 'pipe', 'pipe'] })
-  t.teardown(() => child.kill('SIGKILL'))
-  let text = ''
-  const said = (): string => text
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
-  const ended = once(child, 'close').then(([code]) => code as number | null)
-  const says = async (pattern: RegExp): Promise<void> => {
-    while (!pattern.test(text)) {
-      const isOver = await Promise.race([ended.then(() => true), once(child.stderr, 'data').then(() => false)])
-      if (isOver && !pattern.test(text)) throw new Error(`it ended without saying ${pattern}:\n${text}`)
-    }
-  }
-  return { child, said, says, ended }
+  return start(t, ['run', '--config', file])
 }
 
 const odd = (receiver: string, rest: string = ''): string => `plugins: [${JSON.stringify(PLUGIN)}]
@@ -53,14 +31,13 @@ service: { extensions: [health_check], pipelines: { traces: { receivers: [otlp],
 
 t.test('it says when it is ready and where it listens, serves, and ends with 0 when asked to', async (t) => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    const { child, said, says, ended } = run(t, healthy)
+    const { child, said, says, url, ended } = run(t, healthy)
     await says(/^ready in \d+ ms; listening: extensions\.health_check on 127\.0\.0\.1:\d+, receivers\.otlp on 127\.0\.0\.1:\d+$/m)
     t.match(said(), /^ {2}traces +otlp → nop$/m)
-    const port = (name: string): string => new RegExp(`${name} on 127\\.0\\.0\\.1:(\\d+)`).exec(said())![1]!
-    t.equal((await fetch(`http://127.0.0.1:${port('health_check')}`)).status, 200)
+    t.equal((await fetch(url('extensions.health_check'))).status, 200)
     const headers = { 'Content-Type': 'application/x-protobuf' }
     const body = Buffer.from(numberedSpans(3).chunks[0]!)
-    const sent = await fetch(`http://127.0.0.1:${port('otlp')}/v1/traces`, { method: 'POST', headers, body })
+    const sent = await fetch(`${url('receivers.otlp')}/v1/traces`, { method: 'POST', headers, body })
     t.equal(sent.status, 200)
     child.kill(signal)
     t.equal(await ended, 0, signal)

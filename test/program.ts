@@ -1,0 +1,70 @@
+// The program in a process of its own: what it says, where it listens, how it ends. The stories in this folder start it.
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import type { Test } from 'tap'
+
+/** As it is in a clone. */
+export const MAIN: string = join(import.meta.dirname, '../main.ts')
+
+export interface Program {
+  readonly child: ChildProcess
+  /** Everything it has said so far, on both streams. */
+  readonly said: () => string
+  /** Resolves once it has said so; rejects if it ends before. */
+  readonly says: (pattern: RegExp) => Promise<void>
+  /** Once it is ready: `http://127.0.0.1:<port>` of a component such as `receivers.otlp`. */
+  readonly url: (component: string) => string
+  /** Its exit code. */
+  readonly ended: Promise<number | null>
+}
+
+/** Killed when the test ends, if it still runs. */
+export function start(
+  t: Test,
+  words: readonly string[],
+  { main = MAIN, env = {} }: { main?: string; env?: NodeJS.ProcessEnv } = {},
+): Program {
+  const child = spawn(process.execPath, [main, ...words], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } })
+  t.teardown(() => child.kill('SIGKILL'))
+  let text = ''
+  const said = (): string => text
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
+  const ended = once(child, 'close').then(([code]) => code as number | null)
+  const says = async (pattern: RegExp): Promise<void> => {
+    while (!pattern.test(text)) {
+      const more = [child.stdout, child.stderr].map((stream) => once(stream, 'data').then(() => false))
+      const isOver = await Promise.race([ended.then(() => true), ...more])
+      if (isOver && !pattern.test(text)) throw new Error(`it ended without saying ${pattern}:\n${text}`)
+    }
+  }
+  const url = (component: string): string => {
+    const address = new RegExp(`${component.replace('.', '\\.')} on (127\\.0\\.0\\.1:\\d+)`).exec(text)
+    if (address === null) throw new Error(`it has not said where ${component} listens:\n${text}`)
+    return `http://${address[1]}`
+  }
+  return { child, said, says, url, ended }
+}
+
+/** The status of the answer to spans, as OTLP/JSON writes them. */
+export async function postSpans(url: string, spans: readonly object[]): Promise<number> {
+  const body = JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans }] }] })
+  const answer = await fetch(`${url}/v1/traces`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body })
+  return answer.status
+}
+
+let made = 0
+/** A span as OTLP/JSON writes it; each with ids of its own. */
+export function jsonSpan(name: string, attributes: Readonly<Record<string, string>> = {}): object {
+  const id = (++made).toString(16)
+  return {
+    traceId: id.padStart(32, '0'),
+    spanId: id.padStart(16, '0'),
+    name,
+    kind: 2,
+    startTimeUnixNano: '1767225600000000000',
+    endTimeUnixNano: '1767225600001000000',
+    attributes: Object.entries(attributes).map(([key, value]) => ({ key, value: { stringValue: value } })),
+  }
+}
