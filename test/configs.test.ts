@@ -15,7 +15,9 @@ const CONFIGS = join(import.meta.dirname, '../configs')
 
 /** Ready, on ports that the system chose. */
 async function running(t: Test, file: string, env: NodeJS.ProcessEnv = {}): Promise<Program> {
-  const program = start(t, ['run', '--config', join(CONFIGS, file)], { env: { OTLP_HTTP_PORT: '0', HEALTH_PORT: '0', ...env } })
+  const program = start(t, ['run', '--config', join(CONFIGS, file)], {
+    env: { ...process.env, OTLP_HTTP_PORT: '0', HEALTH_PORT: '0', ...env },
+  })
   await program.says(/^ready in/m)
   return program
 }

@@ -20,13 +20,17 @@ export interface Program {
   readonly ended: Promise<number | null>
 }
 
+export interface Way {
+  /** The words that start Node. */
+  readonly node?: readonly string[]
+  readonly main?: string
+  readonly env?: NodeJS.ProcessEnv
+}
+
 /** Killed when the test ends, if it still runs. */
-export function start(
-  t: Test,
-  words: readonly string[],
-  { main = MAIN, env = {} }: { main?: string; env?: NodeJS.ProcessEnv } = {},
-): Program {
-  const child = spawn(process.execPath, [main, ...words], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } })
+export function start(t: Test, words: readonly string[], { node = [process.execPath], main = MAIN, env = process.env }: Way = {}): Program {
+  const [command, ...before] = node
+  const child = spawn(command!, [...before, main, ...words], { stdio: ['ignore', 'pipe', 'pipe'], env })
   t.teardown(() => child.kill('SIGKILL'))
   let text = ''
   const said = (): string => text
