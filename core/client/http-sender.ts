@@ -1,8 +1,6 @@
 // Posts bytes to one origin over kept connections, within a time and a size for the answer. Exporters hold one a destination.
 
-import type { Dispatcher } from 'undici'
-// By its path: the front door of the package loads fetch, caches, mocks and WebSockets too, 40 ms of every start. The version is exact.
-import Pool from 'undici/lib/dispatcher/pool.js'
+import { type Dispatcher, Pool } from 'undici'
 import type { Clock } from '../clock.ts'
 import { RetryableError } from '../errors.ts'
 import { AnswerReader } from './answer-reader.ts'
