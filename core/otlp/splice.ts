@@ -7,7 +7,7 @@ import { PATCH_END, PATCH_FROM, PATCH_NEXT, PATCH_START, PATCH_TO, type Recorded
 import { varintSize } from './wire.ts'
 
 /** The least that is worth a call of Buffer.copy, in bytes; measured. */
-const WORTH_A_CALL = 64
+const WORTH_A_CALL = 32
 
 export class Splicer {
   readonly #edits: Recorded
