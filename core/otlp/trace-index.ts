@@ -105,11 +105,6 @@ export class TraceIndex {
     if (this.spans.length > KEEP_ELEMENTS) this.spans = new Int32Array(1024 * SPAN_STRIDE)
     if (this.attributes.length > KEEP_ELEMENTS) this.attributes = new Int32Array(16384 * ATTR_STRIDE)
   }
-
-  /** Forgets the request, so that its memory can go. */
-  clear(): void {
-    this.begin(EMPTY)
-  }
 }
 
 const EMPTY: Buffer = Buffer.alloc(0)
