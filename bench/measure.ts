@@ -72,7 +72,8 @@ export async function measure(options: RunOptions): Promise<Card> {
   const parts: { program?: Program; generator?: Generator; counting?: Counting } = {}
   try {
     const run = randomInt(1, 2 ** 32)
-    const variables = await pickPorts()
+    const port = options.scenario.own?.port
+    const variables = { ...(await pickPorts()), ...(port === undefined ? {} : { BENCH_IN_PORT: port }) }
     if (options.scenario.backend)
       parts.counting = await Forked.start('counting-server.ts', ['--port', variables.BENCH_OUT_PORT, '--run', String(run)])
     if (options.program) parts.program = await startUnderTest(options.scenario, options.program, variables)

@@ -9,12 +9,14 @@ import { parseArgs } from 'node:util'
 
 import { measure, type Card } from './measure.ts'
 import { markdown, type Report } from './report.ts'
-import { contestant, fileFor, SCENARIOS, type Contestant, type Scenario } from './scenarios.ts'
+import { contestant, fileFor, ownScenario, SCENARIOS, type Contestant, type Scenario } from './scenarios.ts'
 import { measureStartUp, type StartUp } from './start-up.ts'
 
 const { values: given } = parseArgs({
   options: {
     scenario: { type: 'string', default: 'receive,forward,transform' },
+    config: { type: 'string' },
+    port: { type: 'string', default: '4318' },
     peers: { type: 'string', default: 'collector,rotel' },
     'without-millrace': { type: 'boolean', default: false },
     rounds: { type: 'string', default: '3' },
@@ -29,8 +31,9 @@ const { values: given } = parseArgs({
   },
 })
 
-const scenarios = list(given.scenario).map(scenarioNamed)
-const names = [...(given['without-millrace'] ? [] : ['millrace']), ...list(given.peers)]
+const scenarios = given.config === undefined ? list(given.scenario).map(scenarioNamed) : [ownScenario(given.config, given.port)]
+const peers = given.config === undefined ? list(given.peers) : []
+const names = [...(given['without-millrace'] ? [] : ['millrace']), ...peers]
 const programs = await Promise.all(names.map((name) => contestant(name)))
 const cards: Card[] = []
 for (const scenario of scenarios) await runScenario(scenario)

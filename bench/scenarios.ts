@@ -11,6 +11,8 @@ export interface Scenario {
   readonly pipeline: string
   /** Whether spans go on to the counting server; otherwise delivered is what was accepted. */
   readonly backend: boolean
+  /** A configuration of the user's own, for Millrace alone, and the port that it listens on where that is not ours to pick. */
+  readonly own?: { readonly file: string; readonly port?: string }
   /** How many times less CPU than the Collector we mean to take. */
   readonly goal?: number
 }
@@ -21,6 +23,16 @@ export const SCENARIOS: readonly Scenario[] = [
   { name: 'forward', pipeline: 'otlp/http → batch(1000) → otlp_http, no compression', backend: true, goal: 3 },
   { name: 'transform', pipeline: 'otlp/http → attributes: one set, one hashed, one deleted → nop', backend: false, goal: 2 },
 ]
+
+/**
+ * A user's own pipeline. Where it says `${env:BENCH_IN_PORT}` the harness picks the port, else it is `port`; where it sends to
+ * `${env:BENCH_OUT_PORT}`, the counting server stands there and ticks off what arrives.
+ */
+export function ownScenario(file: string, port: string): Scenario {
+  const text = readFileSync(file, 'utf8')
+  const own = text.includes('BENCH_IN_PORT') ? { file } : { file, port }
+  return { name: 'own', pipeline: file, backend: text.includes('BENCH_OUT_PORT'), own }
+}
 
 export interface Contestant {
   readonly name: string
@@ -53,7 +65,8 @@ export async function contestant(name: string): Promise<Contestant> {
 }
 
 /** Undefined where the program cannot do the scenario. */
-export function fileFor(scenario: Scenario, { files }: Contestant): string | undefined {
+export function fileFor(scenario: Scenario, { name, files }: Contestant): string | undefined {
+  if (scenario.own !== undefined) return name === 'millrace' ? scenario.own.file : undefined
   return files.map((file) => join(import.meta.dirname, 'scenarios', scenario.name, file)).find((path) => existsSync(path))
 }
 
