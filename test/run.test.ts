@@ -39,10 +39,12 @@ t.test('it says when it is ready and where it listens, serves, and ends with 0 w
     const body = Buffer.from(numberedSpans(3).chunks[0]!)
     const sent = await fetch(`${url('receivers.otlp')}/v1/traces`, { method: 'POST', headers, body })
     t.equal(sent.status, 200)
+    const withoutIds = Buffer.from('0a0412021200', 'hex')
+    t.equal((await fetch(`${url('receivers.otlp')}/v1/traces`, { method: 'POST', headers, body: withoutIds })).status, 200)
     child.kill(signal)
     t.equal(await ended, 0, signal)
     t.match(said(), new RegExp(`stopping: handing on what was accepted signal=${signal}`))
-    t.match(said(), /^stopped\ntraces → nop: 3 received, 3 delivered\n$/m)
+    t.match(said(), /^stopped\ntraces → nop: 3 received, 3 delivered\notlp: malformed: 1 refused before any pipeline\n$/m)
   }
 })
 

@@ -12,7 +12,7 @@ import { drawPipelines } from './draw.ts'
 import { explainFailure } from './failure.ts'
 import { loadPrinting } from './loading.ts'
 import { listenForSignals } from './signals.ts'
-import { reportTraffic } from './traffic.ts'
+import { refusedAtDoor, reportTraffic } from './traffic.ts'
 import { FAILED, INVALID_CONFIGURATION, OK, type Terminal } from './terminal.ts'
 
 const OWN_ID = 'service'
@@ -69,7 +69,8 @@ function accounts(ledger: Ledger): string {
     const rest = `${refused > 0 ? `, ${refused} refused` : ''}${inFlight > 0 ? `, ${inFlight} not answered` : ''}`
     return `${pipeline} → ${destination}: ${received} received, ${delivered} delivered${reasons.join('')}${rest}\n`
   })
-  return `stopped\n${lines.join('')}`
+  const atDoor = [...refusedAtDoor(ledger)].map(([why, count]) => `${why}: ${count} refused before any pipeline\n`)
+  return `stopped\n${lines.join('')}${atDoor.join('')}`
 }
 
 /** A bug, ours or a plugin's: the state of the process is unknown, and unanswered data is still its sender's. */

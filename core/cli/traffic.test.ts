@@ -8,7 +8,8 @@ t.test('traffic is told as it changes, honest about drops, and not where there i
   const { log, lines } = new TestSettings('traffic', clock)
   const row = { pipeline: 'traces', destination: 'debug', received: 0, delivered: 0, dropped: {}, refused: 0, inFlight: 0 }
   let rows: readonly LedgerRow[] = [row]
-  const traffic = reportTraffic({ rows: () => [...rows] }, log, clock)
+  let malformed = 0
+  const traffic = reportTraffic({ rows: () => [...rows], atDoor: () => (malformed > 0 ? { otlp: { malformed } } : {}) }, log, clock)
   const told = (): unknown[] => lines.splice(0).map(({ message, fields }) => [message, fields])
 
   await clock.advance(EVERY_MS)
@@ -21,6 +22,12 @@ t.test('traffic is told as it changes, honest about drops, and not where there i
   rows = [{ ...row, received: 12, delivered: 8, dropped: { 'a: probe': 2, 'b: sampled': 1 }, refused: 1 }]
   await clock.advance(EVERY_MS)
   t.same(told(), [['traces → debug', { received: 2, delivered: 3, dropped: 0, refused: 0, in_flight: 0 }]])
+  malformed = 3
+  await clock.advance(EVERY_MS)
+  t.same(told(), [['otlp: malformed', { refused: 3 }]])
+  malformed = 4
+  await clock.advance(EVERY_MS)
+  t.same(told(), [['otlp: malformed', { refused: 1 }]])
   traffic.stop()
   rows = [{ ...row, received: 100 }]
   await clock.advance(2 * EVERY_MS)

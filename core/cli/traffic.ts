@@ -3,12 +3,14 @@
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../component.ts'
 import type { Ledger, LedgerRow } from '../ledger.ts'
+import { printable } from '../printable.ts'
 
 export const EVERY_MS = 10_000
 
 /** Logs what changed since the last time, for each pipeline and destination; a quiet pipeline has no line. */
-export function reportTraffic(ledger: Pick<Ledger, 'rows'>, log: Logger, clock: Clock): { stop(): void } {
+export function reportTraffic(ledger: Pick<Ledger, 'rows' | 'atDoor'>, log: Logger, clock: Clock): { stop(): void } {
   let before = new Map<string, Figures>()
+  let beforeAtDoor = new Map<string, number>()
   let timer = clock.after(EVERY_MS, report)
   function report(): void {
     const now = new Map(ledger.rows().map((row) => [`${row.pipeline} → ${row.destination}`, figuresOf(row)]))
@@ -17,9 +19,23 @@ export function reportTraffic(ledger: Pick<Ledger, 'rows'>, log: Logger, clock: 
       if (Object.values(since).some((n) => n !== 0)) log.info({ ...since, in_flight: figures.received - settled(figures) }, way)
     }
     before = now
+    const atDoor = refusedAtDoor(ledger)
+    for (const [why, count] of atDoor) {
+      const since = count - (beforeAtDoor.get(why) ?? 0)
+      if (since > 0) log.warn({ refused: since }, why)
+    }
+    beforeAtDoor = atDoor
     timer = clock.after(EVERY_MS, report)
   }
   return { stop: () => timer.cancel() }
+}
+
+/** What never reached a pipeline, by component and reason: `otlp: malformed`. */
+export function refusedAtDoor(ledger: Pick<Ledger, 'atDoor'>): Map<string, number> {
+  const all = Object.entries(ledger.atDoor())
+  return new Map(
+    all.flatMap(([id, reasons]) => Object.entries(reasons).map(([reason, count]) => [`${id}: ${printable(reason, 200)}`, count] as const)),
+  )
 }
 
 interface Figures {

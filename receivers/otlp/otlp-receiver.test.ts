@@ -164,6 +164,8 @@ t.test('JSON is taken as protobuf is, and answered in JSON', async (t) => {
     partialSuccess: { rejectedSpans: '2', errorMessage: /^Span.name has half of a surrogate pair at byte \d+$/ },
   })
   t.same([batches[1]!.count, drops], [1, [[2, 'malformed']]])
+  const noId = await post(url, requestOf(good, withoutIds), JSON_TYPE)
+  t.match(JSON.parse(noId.body.toString()), { partialSuccess: { rejectedSpans: '1', errorMessage: /^trace_id is missing or zero$/ } })
   t.same((await post(url, Buffer.from('{}'), JSON_TYPE)).status, 200)
   t.equal((await post(url, gzipSync(requestOf(good)), { ...JSON_TYPE, 'content-encoding': 'gzip' })).status, 200)
   const broken = await post(url, Buffer.from('{"resourceSpans":['), JSON_TYPE)

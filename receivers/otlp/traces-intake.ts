@@ -47,7 +47,9 @@ export class TracesIntake {
 function admitJson(body: Uint8Array): Admitted {
   const { bytes, refused, reason } = tracesFromJson(body)
   const admitted = otlp.admitTraces(bytes)
-  return { ...admitted, refused: admitted.refused + refused, reason: reason === '' ? admitted.reason : reason }
+  // Where the walk found a fault is a place in bytes that the sender has never seen.
+  const walked = admitted.reason.replace(/ at byte \d+$/, '')
+  return { ...admitted, refused: admitted.refused + refused, reason: reason === '' ? walked : reason }
 }
 
 /** 200, with a partial success where there is something to tell. */
