@@ -19,10 +19,13 @@ const type = (root as Any).opentelemetry.proto.collector.trace.v1.ExportTraceSer
 const seen = (bytes: Uint8Array): Any =>
   type.toObject(type.decode(bytes), { longs: String, bytes: String, json: true, defaults: true, oneofs: true })
 
+/** JSON.stringify writes -0 as 0. */
+const keepingZero = (value: unknown): unknown => (Object.is(value, -0) ? (JSON as Any).rawJSON('-0') : value)
+
 /** OTLP/JSON written by protobufjs. It has base64 where OTLP/JSON has hex; everything else is its own. */
 function jsonOf(bytes: Uint8Array): string {
   return JSON.stringify(type.toObject(type.decode(bytes), { longs: String, bytes: String, json: true }), (key, value: unknown) =>
-    ['traceId', 'spanId', 'parentSpanId'].includes(key) ? Buffer.from(value as string, 'base64').toString('hex') : value,
+    ['traceId', 'spanId', 'parentSpanId'].includes(key) ? Buffer.from(value as string, 'base64').toString('hex') : keepingZero(value),
   )
 }
 
@@ -56,7 +59,8 @@ t.test('what another library wrote is read as it reads the bytes', async () => {
 })
 
 t.test('what we wrote is read as it was, however it is laid out', async () => {
-  const spaced = (json: string): string => JSON.stringify(JSON.parse(json), null, '\t').replaceAll('\n', ' \r\n')
+  const spaced = (json: string): string =>
+    JSON.stringify(JSON.parse(json), (_, value: unknown) => keepingZero(value), '\t').replaceAll('\n', ' \r\n')
   const escaped = (json: string): string =>
     json.replaceAll(
       /"(?:[^"\\]|\\.)*"/g,
