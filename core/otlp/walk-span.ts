@@ -16,6 +16,8 @@ import { next, readUint32, skipValue, skipVarint } from './wire.ts'
 export const MAX_ATTRIBUTES_PER_SPAN: number = 1 << 16
 /** A span lies three messages below its request: ResourceSpans, ScopeSpans, Span. */
 const DEPTH = 3
+/** The bit of `kind` (field 6) among the fields seen. */
+const KIND = 1 << 6
 
 /**
  * The span whose field begins at `tagAt`, its length at `lengthAt`, its body in `[start, end)`. 0: noted as the next span. ODD: legal, to
@@ -31,7 +33,7 @@ export function walkSpan(index: TraceIndex, tagAt: number, lengthAt: number, sta
   let nameTag = -1
   let nameStart = -1
   let nameEnd = -1
-  let kind = -1
+  let kind = 0
   let startTime = -1
   let endTime = -1
   let statusStart = -1
@@ -88,10 +90,11 @@ export function walkSpan(index: TraceIndex, tagAt: number, lengthAt: number, sta
         nameEnd = after
         break
       case 0x30:
-        if (kind >= 0) return rollBackToOdd(index, attributesStart, start, end)
+        if ((seen & KIND) !== 0) return rollBackToOdd(index, attributesStart, start, end)
+        seen |= KIND
         after = skipVarint(bytes, p, end)
         if (after < 0) return refuse(index, attributesStart, at, 'kind is cut short')
-        kind = bytes[p]! & 0x7f // an enum of six; a value that needs more bytes is unknown either way
+        kind = after === p + 1 ? bytes[p]! : int32At(bytes, p, after)
         break
       case 0x39:
         if (startTime >= 0) return rollBackToOdd(index, attributesStart, start, end)
@@ -165,7 +168,7 @@ export function walkSpan(index: TraceIndex, tagAt: number, lengthAt: number, sta
   columns[s + column.SPAN_NAME_TAG] = nameTag
   columns[s + column.SPAN_NAME_START] = nameStart
   columns[s + column.SPAN_NAME_END] = nameEnd
-  columns[s + column.SPAN_KIND] = kind < 0 ? 0 : kind
+  columns[s + column.SPAN_KIND] = kind
   columns[s + column.SPAN_START_TIME] = startTime
   columns[s + column.SPAN_END_TIME] = endTime
   columns[s + column.SPAN_STATUS_START] = statusStart
@@ -174,6 +177,13 @@ export function walkSpan(index: TraceIndex, tagAt: number, lengthAt: number, sta
   columns[s + column.SPAN_ATTR_END] = index.attributesEnd
   index.spanCount++
   return 0
+}
+
+/** An enum that does not fit into one byte: no kind that we know, but carried as it is. */
+function int32At(bytes: Uint8Array, start: number, end: number): number {
+  let value = 0
+  for (let p = start; p < end && p < start + 5; p++) value |= (bytes[p]! & 0x7f) << (7 * (p - start))
+  return value
 }
 
 function refuse(index: TraceIndex, attributesStart: number, at: number, reason: string): -1 {

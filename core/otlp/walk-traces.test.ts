@@ -245,6 +245,8 @@ t.test('what is legal is carried, however strange', async (t) => {
       ]),
     ],
     [{ number: 4, value: spanId }], // its own parent
+    [{ number: 6, value: { varint: 5251n } }], // a kind that nobody knows
+    [{ number: 6, value: { varint: -1n } }],
     [
       {
         number: 9,
