@@ -34,8 +34,8 @@ if (Number(process.versions.node.split('.', 1)[0]) < OLDEST_NODE) {
   process.stderr.write(`millrace needs Node ${OLDEST_NODE} or newer; this is Node ${process.versions.node}. See https://nodejs.org\n`)
   process.exit(1)
 }
-// Request bodies live outside of V8's heap, and every 64 MB of them it marks a heap in which almost nothing has changed, on a second
-// thread. Marking here costs a fifth less CPU in all, and no pause above a few milliseconds: docs/decisions/0007.
+// Request bodies live outside of V8's heap, and it answers their coming and going by marking a heap in which almost nothing has changed.
+// Without a second thread for that it does so far less often, for 8 to 24 % less CPU in all: docs/decisions/0007.
 setFlagsFromString('--no-concurrent-marking')
 // In the user's own cache, not in a temporary folder that others write to: what lies there is executed. A user without a home has none.
 const { HOME, XDG_CACHE_HOME: cache = HOME && join(HOME, '.cache') } = process.env
