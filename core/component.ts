@@ -1,6 +1,6 @@
 // The contract between core and components: what a receiver, a processor, an exporter, a connector and an extension are.
 
-import type { Batch, Signal } from './batch.ts'
+import type { Batch, Origin, Signal } from './batch.ts'
 import type { Clock } from './clock.ts'
 import type { ConfigOf, ConfigSchema } from './config/schema.ts'
 
@@ -28,8 +28,31 @@ export interface Processor extends Consumer, Partial<Lifecycle> {}
 export interface Exporter extends Consumer, Partial<Lifecycle> {}
 /** An exporter at the end of one pipeline that is a receiver at the start of others. */
 export interface Connector extends Consumer, Partial<Lifecycle> {}
-/** Something beside the pipelines: a health page, later storage and authenticators. */
+/** Something beside the pipelines: a health page, or what other components lean on, such as an authenticator. */
 export interface Extension extends Lifecycle {}
+
+/** What an extension can do for other components, by the name under which they ask for it. A plugin adds its own by declaration merging. */
+export interface Capabilities {
+  client_auth: ClientAuthenticator
+  server_auth: ServerAuthenticator
+}
+export type Capability = keyof Capabilities
+
+/** Says who we are, to a destination. */
+export interface ClientAuthenticator extends Extension {
+  /** Asked before every attempt. Rejects with RetryableError where no credentials can be had now. */
+  headers(): Promise<Readonly<Record<string, string>>>
+  /** The destination said 401 or UNAUTHENTICATED: whatever was remembered is worth nothing. */
+  refused?(): void
+}
+/** Says who a sender is. */
+export interface ServerAuthenticator extends Extension {
+  /**
+   * `headers` has names in lower case, and only those that came once. Rejects with UnauthenticatedError; with anything else the sender
+   * is told to try again.
+   */
+  authenticate(headers: ReadonlyMap<string, string>): Promise<Origin>
+}
 
 /** What an extension may know of the service it lives in. */
 export interface Service {
@@ -47,6 +70,11 @@ export interface Settings {
   readonly clock: Clock
   /** The ledger: whoever does not hand an item on says why. */
   drop(count: number, reason: string): void
+  /**
+   * The extension that the configuration names, in a place whose schema says `extension: '<capability>'`: the loader has checked that it
+   * runs and can do this. Extensions start before everyone else and stop after.
+   */
+  extension<C extends Capability>(capability: C, id: string): Capabilities[C]
 }
 
 export interface Logger {
@@ -100,6 +128,8 @@ export interface ConnectorFactory<S extends ConfigSchema = ConfigSchema> extends
 }
 export interface ExtensionFactory<S extends ConfigSchema = ConfigSchema> extends Factory<S> {
   readonly kind?: 'extension'
+  /** What other components may use an extension of this configuration for. Its `create` returns something that implements all of them. */
+  provides?(config: ConfigOf<S>): readonly Capability[]
   create(config: ConfigOf<S>, service: Service, settings: Settings): Promise<Extension>
 }
 

@@ -1,4 +1,5 @@
-// The three ways in which `consume` can fail; each tells the caller what to do next. Everybody who hands on a batch maps to these.
+// The three ways in which `consume` can fail; each tells the caller what to do next. Everybody who hands on a batch maps to these. And the
+// one in which authenticating can.
 
 /** These bytes can never succeed at this destination: do not send them again. */
 export class PermanentError extends Error {
@@ -35,6 +36,11 @@ export class PartialError extends Error {
     this.refused = refused
     if (options.chunks !== undefined) this.chunks = options.chunks
   }
+}
+
+/** Who a sender is cannot be told, or it may not send. The message says what is missing, never what was presented. */
+export class UnauthenticatedError extends Error {
+  override readonly name = 'UnauthenticatedError'
 }
 
 export type ConsumeError = PermanentError | RetryableError | PartialError

@@ -48,6 +48,7 @@ export class Checker {
       ...(strangers ? {} : { meta: false, validateSchema: false }),
     })
     ajv.addKeyword({ keyword: 'secret', schemaType: 'boolean' })
+    ajv.addKeyword({ keyword: 'extension', schemaType: 'string' })
     ajv.addFormat('duration', (text) => durationOf(text) !== undefined)
     ajv.addFormat('bytes', (text) => bytesOf(text) !== undefined)
     return new Checker(ajv)

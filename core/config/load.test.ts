@@ -312,7 +312,7 @@ t.test('later files win: maps merge, lists replace, and errors name the right fi
   t.same(await faultsIn([first, second]), [])
   const third = { file: 'c.yaml', text: 'exporters:\n  otlp_http: { endpont: c }\n  debug: { verbosity: 1 }' }
   t.same(await faultsIn([first, second, third]), [
-    'c.yaml:2:16: exporters.otlp_http: unknown key "endpont"; accepted here: endpoint, headers, token, auth, tls, queue; did you mean "endpoint"?',
+    'c.yaml:2:16: exporters.otlp_http: unknown key "endpont"; accepted here: endpoint, headers, token, auth, tls, authenticator, queue; did you mean "endpoint"?',
     'c.yaml:3:23: exporters.debug.verbosity: found the number 1; accepted: basic, normal, detailed',
   ])
 })
@@ -326,4 +326,37 @@ t.test('every error of every file comes at once, in the order of the files', asy
     (await faultsIn(sources)).map((fault) => fault.split(': ', 1)[0]),
     ['z.yaml:6:3', 'a.yaml:1:1', 'a.yaml:2:23'],
   )
+})
+
+t.test('a setting may name an extension, which must run and be able to do it', async (t) => {
+  const file = (authenticator: string, running: string = '[health_check, basicauth/client, basic_auth/server]'): string => `
+receivers: { otlp: { protocols: { http: } } }
+exporters:
+  otlp_http:
+    endpoint: http://127.0.0.1:4318
+    authenticator: ${authenticator}
+extensions:
+  health_check:
+  basicauth/client: { client: { username: me } }
+  basic_auth/server:
+  basic_auth/idle: { client: }
+service:
+  extensions: ${running}
+  pipelines: { traces: { receivers: [otlp], exporters: [otlp_http] } }
+`
+  t.same(await faultsIn(file('basicauth/client')), [])
+  t.same(await faultsIn(file('basic_auth/client')), [], 'in the other spelling')
+  const at = 'a.yaml:6:20: exporters.otlp_http.authenticator: '
+  t.same(await faultsIn(file('basic_auth/cliemt')), [
+    `${at}no extension "basic_auth/cliemt" is defined; usable here: basicauth/client, basic_auth/idle; did you mean "basicauth/client"?`,
+  ])
+  t.same(await faultsIn(file('basic_auth/server')), [
+    `${at}the extension "basic_auth/server" cannot authenticate what is sent, as it is configured; usable here: basicauth/client, basic_auth/idle`,
+  ])
+  t.same(await faultsIn(file('basic_auth/idle')), [
+    `${at}the extension "basic_auth/idle" is not listed in service.extensions; add it there`,
+  ])
+  t.same(await faultsIn(file('health_check')), [
+    `${at}the extension "health_check" cannot authenticate what is sent, as it is configured; usable here: basicauth/client, basic_auth/idle`,
+  ])
 })

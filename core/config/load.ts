@@ -11,6 +11,7 @@ import { ConfigError, inOrder, type Fault } from './fault.ts'
 import { parseYaml } from './parse-yaml.ts'
 import { readExtensions, readPipelines, type Pipeline, type Use } from './pipelines.ts'
 import { readText } from './read-text.ts'
+import { referenceFaults } from './references.ts'
 import { Registry, SECTIONS, type Section } from './registry.ts'
 import { FILE_SCHEMA, type FileSettings } from './service-schema.ts'
 import type { Configured, ServiceConfig } from './service.ts'
@@ -62,6 +63,7 @@ export async function loadSources(sources: readonly Source[], builtIn: Factories
   const pipelines = readPipelines(root, components, tools)
   const extensions = readExtensions(root, components, tools)
   faults.push(...connectorFaults(pipelines, components))
+  faults.push(...referenceFaults(usedComponents(pipelines, extensions), components, extensions))
 
   const warnings = inOrder([...unused(components, pipelines, extensions), ...pipelines.flatMap(coupled)], files)
   const serious = faults.filter((fault, index) => index < before || !unexpanded.has(placeKey(fault)))

@@ -1,5 +1,7 @@
 // A configuration's type, inferred from its JSON Schema: one `as const` object is types, defaults, checks and documentation.
 
+import type { Capability } from '../component.ts'
+
 export interface ConfigSchema {
   readonly type?: 'object' | 'array' | 'string' | 'integer' | 'number' | 'boolean'
   readonly description?: string
@@ -9,6 +11,10 @@ export interface ConfigSchema {
   readonly required?: readonly string[]
   readonly items?: ConfigSchema
   readonly additionalProperties?: boolean | ConfigSchema
+  /** Never shown: not in errors, not in logs. */
+  readonly secret?: boolean
+  /** The value is the id of an extension that can do this; `settings.extension` hands it over. */
+  readonly extension?: Capability
   readonly [keyword: string]: unknown
 }
 

@@ -3,7 +3,20 @@
 
 import type { Signal } from '../batch.ts'
 import type { Clock } from '../clock.ts'
-import type { Connector, Consumer, Exporter, Lifecycle, Logger, Meter, Service, Settings } from '../component.ts'
+import type {
+  Capabilities,
+  Capability,
+  Connector,
+  Consumer,
+  Exporter,
+  Extension,
+  ExtensionFactory,
+  Lifecycle,
+  Logger,
+  Meter,
+  Service,
+  Settings,
+} from '../component.ts'
 import type { Configured, PipelineConfig, ServiceConfig } from '../config/service.ts'
 import type { ConfigOf, ConfigSchema } from '../config/schema.ts'
 import { type Ledger, type PipelineAccount } from '../ledger.ts'
@@ -44,6 +57,8 @@ class GraphBuilder {
   readonly #config: ServiceConfig
   readonly #wiring: Wiring
   readonly #members: Member[] = []
+  /** By id in every spelling: a reference may be written otherwise than the definition. */
+  readonly #extensions = new Map<string, Extension>()
   readonly #exporters = new Map<string, Exporter>()
   readonly #connectors = new Map<string, Connector>()
   readonly #entries = new Map<string, Consumer>()
@@ -57,16 +72,25 @@ class GraphBuilder {
 
   async build(): Promise<readonly Member[]> {
     const config = this.#config
-    for (const extension of config.extensions.values())
-      await this.#create('extensions', extension, ({ factory }) =>
-        factory.create(configOf(extension), this.#wiring.service, this.#settings(extension.id, atDoor(this.#wiring.ledger, extension.id))),
-      )
+    for (const extension of config.extensions.values()) await this.#extension(extension)
     for (const pipeline of config.pipelines) await this.#entryOf(pipeline)
     for (const receiver of config.receivers.values())
       await this.#create('receivers', receiver, async ({ factory, id }) =>
         factory.create(configOf(receiver), await this.#nextOf(id), this.#settings(id, atDoor(this.#wiring.ledger, id))),
       )
     return this.#members
+  }
+
+  /** One extension may name another, which then has to stand before it in `service.extensions`. */
+  async #extension(extension: Configured<ExtensionFactory>): Promise<void> {
+    const settings = this.#settings(extension.id, atDoor(this.#wiring.ledger, extension.id))
+    const made = await this.#create('extensions', extension, ({ factory }) =>
+      factory.create(configOf(extension), this.#wiring.service, settings),
+    )
+    const { type, aliases = [] } = extension.factory
+    const slash = extension.id.indexOf('/')
+    const name = slash < 0 ? '' : extension.id.slice(slash)
+    for (const spelling of [type, ...aliases]) this.#extensions.set(`${spelling}${name}`, made)
   }
 
   async #create<F, C extends object>(kind: string, configured: Configured<F>, make: (configured: Configured<F>) => Promise<C>): Promise<C> {
@@ -82,7 +106,12 @@ class GraphBuilder {
 
   #settings(id: string, drop: Settings['drop']): Settings {
     const { log, meter, clock } = this.#wiring
-    return { id, log: log(id), meter, clock, drop }
+    const extension = <C extends Capability>(capability: C, wanted: string): Capabilities[C] => {
+      const found = this.#extensions.get(wanted)
+      if (found === undefined) throw new Error(`there is no extension ${wanted} for ${capability} yet`)
+      return found as Capabilities[C] // its factory says that it provides this, and the loader has asked it
+    }
+    return { id, log: log(id), meter, clock, drop, extension }
   }
 
   /** For each signal that some pipeline takes from this receiver or connector: the way into those pipelines. */

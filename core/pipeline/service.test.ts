@@ -221,3 +221,34 @@ t.test('stopping is bounded although a component never stops', async (t) => {
   t.match(failures, [{ message: /^receivers.receiver: did not stop/ }, { message: 'not drained within 50 ms' }])
   t.equal(story.at(-1), 'stop exporter')
 })
+
+t.test('an extension starts first, stops last, and is handed to whom the configuration names it, in any spelling', async (t) => {
+  const authenticator = { ...lifecycle('auth'), headers: async () => ({}) }
+  const auth = {
+    type: 'auth',
+    aliases: ['oldauth'],
+    signals: [],
+    stability: 'development',
+    schema,
+    create: async () => authenticator,
+  } as const
+  let handed: unknown
+  const asking: ExporterFactory = defineExporter({
+    ...common,
+    type: 'exporter',
+    create: async (_config, settings): Promise<Exporter> => {
+      handed = settings.extension('client_auth', 'oldauth/a')
+      t.throws(() => settings.extension('client_auth', 'auth'), /no extension auth/)
+      return { ...lifecycle(settings.id), consume: async () => {} }
+    },
+  })
+  const config = configOf({ traces: 'receiver > > exporter' })
+  const service = await start({
+    ...config,
+    extensions: new Map([['auth/a', { id: 'auth/a', factory: auth, config: {} }]]),
+    exporters: new Map([['exporter', { id: 'exporter', factory: asking, config: {} }]]),
+  })
+  t.equal(handed, authenticator)
+  t.same(await service.stop(), [])
+  t.same(story, ['start auth', 'start exporter', 'start receiver', 'stop receiver', 'stop exporter', 'stop auth'])
+})

@@ -1,7 +1,7 @@
 // What core gives a component, for tests: it remembers what was logged, counted and dropped.
 
 import type { Clock } from '../clock.ts'
-import type { Logger, Meter, Settings } from '../component.ts'
+import type { Capabilities, Capability, Logger, Meter, Settings } from '../component.ts'
 import { TestClock } from './test-clock.ts'
 
 export interface LogLine {
@@ -35,6 +35,15 @@ export class TestSettings implements Settings {
     counter: (name) => (n) => {
       this.counters[name] = (this.counters[name] ?? 0) + n
     },
+  }
+
+  /** What `extension` hands over, by id. */
+  readonly extensions: Map<string, Capabilities[Capability]> = new Map()
+
+  extension<C extends Capability>(capability: C, id: string): Capabilities[C] {
+    const found = this.extensions.get(id)
+    if (found === undefined) throw new Error(`the test has no extension "${id}" for ${capability}`)
+    return found as Capabilities[C]
   }
 
   drop(count: number, reason: string): void {

@@ -56,6 +56,9 @@ async function start(t: Test, http: Record<string, unknown> = {}, consume: () =>
     log: { debug: silent, info: silent, warn: silent, error: silent },
     meter: { counter: () => silent },
     drop: (count, reason) => void drops.push([count, reason]),
+    extension: () => {
+      throw new Error('there are no extensions')
+    },
   }
   const config = { protocols: { http: { ...defaults(), endpoint: '127.0.0.1:0', ...http } } }
   const receiver = (await factory.create(config, { traces: next }, settings)) as OtlpReceiver
