@@ -30,3 +30,10 @@ export function byteLengthOf(batch: Batch): number {
   for (const chunk of batch.chunks) total += chunk.length
   return total
 }
+
+/** The memory that a batch keeps alive, in bytes: a chunk that is a part of a larger buffer pins the whole of it. */
+export function capacityOf(batch: Batch): number {
+  let total = 0
+  for (const { buffer, length } of batch.chunks) total += Math.max(length, buffer.byteLength)
+  return total
+}

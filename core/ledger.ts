@@ -1,6 +1,6 @@
 // The ledger: what came into each pipeline, and for each destination where it went or why it did not. It adds up exactly:
 //
-//   received = delivered + dropped + refused + in flight      for every pipeline and every destination of it
+//   received = delivered + dropped + refused + queued + in flight      for every pipeline and every destination of it
 //
 // Receivers keep an account of their own for what never reached a pipeline. Everything counts items: spans, data points, log records.
 
@@ -16,6 +16,8 @@ export interface LedgerRow {
   readonly dropped: Readonly<Record<string, number>>
   /** The sender was told so, or the destination alone said no while others took it. */
   readonly refused: number
+  /** The sender has its answer; the destination's queue has the items, in its line or on their way. */
+  readonly queued: number
   readonly inFlight: number
 }
 
@@ -83,14 +85,15 @@ export class PipelineAccount {
   rows(): LedgerRow[] {
     let droppedCount = 0
     for (const count of this.#dropped.values()) droppedCount += count
-    return [...this.#destinations].map(([destination, { delivered, refused }]) => ({
+    return [...this.#destinations].map(([destination, { delivered, refused, queued }]) => ({
       pipeline: this.id,
       destination,
       received: this.#received,
       delivered,
       dropped: plain(this.#dropped),
       refused: refused + this.#refused,
-      inFlight: this.#received - delivered - droppedCount - refused - this.#refused,
+      queued,
+      inFlight: this.#received - delivered - droppedCount - refused - this.#refused - queued,
     }))
   }
 }
@@ -98,6 +101,7 @@ export class PipelineAccount {
 export class DestinationAccount {
   delivered = 0
   refused = 0
+  queued = 0
 }
 
 const accounted = new WeakSet<Error>()

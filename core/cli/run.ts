@@ -63,10 +63,10 @@ async function stop(service: RunningService, signal: string, config: ServiceConf
 
 /** What became of everything, a line for each destination that saw something. */
 function accounts(ledger: Ledger): string {
-  const lines = ledger.rows().map(({ pipeline, destination, received, delivered, dropped, refused, inFlight }) => {
+  const lines = ledger.rows().map(({ pipeline, destination, received, delivered, dropped, refused, queued, inFlight }) => {
     if (received === 0) return ''
     const reasons = Object.entries(dropped).map(([reason, count]) => `, ${count} dropped (${printable(reason, 200)})`)
-    const rest = `${refused > 0 ? `, ${refused} refused` : ''}${inFlight > 0 ? `, ${inFlight} not answered` : ''}`
+    const rest = `${refused > 0 ? `, ${refused} refused` : ''}${queued > 0 ? `, ${queued} lost in the queue` : ''}${inFlight > 0 ? `, ${inFlight} not answered` : ''}`
     return `${pipeline} → ${destination}: ${received} received, ${delivered} delivered${reasons.join('')}${rest}\n`
   })
   const atDoor = [...refusedAtDoor(ledger)].map(([why, count]) => `${why}: ${count} refused before any pipeline\n`)

@@ -13,10 +13,14 @@ export function reportTraffic(ledger: Pick<Ledger, 'rows' | 'atDoor'>, log: Logg
   let beforeAtDoor = new Map<string, number>()
   let timer = clock.after(EVERY_MS, report)
   function report(): void {
-    const now = new Map(ledger.rows().map((row) => [`${row.pipeline} → ${row.destination}`, figuresOf(row)]))
-    for (const [way, figures] of now) {
+    const now = new Map<string, Figures>()
+    for (const row of ledger.rows()) {
+      const way = `${row.pipeline} → ${row.destination}`
+      const figures = figuresOf(row)
+      now.set(way, figures)
       const since = difference(figures, before.get(way))
-      if (Object.values(since).some((n) => n !== 0)) log.info({ ...since, in_flight: figures.received - settled(figures) }, way)
+      if (Object.values(since).every((n) => n === 0)) continue
+      log.info({ ...since, ...(row.queued > 0 ? { queued: row.queued } : {}), in_flight: row.inFlight }, way)
     }
     before = now
     const atDoor = refusedAtDoor(ledger)
@@ -47,10 +51,6 @@ interface Figures {
 
 function figuresOf({ received, delivered, dropped, refused }: LedgerRow): Figures {
   return { received, delivered, dropped: Object.values(dropped).reduce((sum, n) => sum + n, 0), refused }
-}
-
-function settled({ delivered, dropped, refused }: Figures): number {
-  return delivered + dropped + refused
 }
 
 function difference(now: Figures, before: Figures = { received: 0, delivered: 0, dropped: 0, refused: 0 }): Figures {

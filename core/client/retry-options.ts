@@ -27,8 +27,9 @@ export const retrySchema = {
     max_elapsed_time: {
       type: 'string',
       format: 'duration',
-      default: '5m',
-      description: 'After this long the batch is given back. 0 is without limit.',
+      default: '0s',
+      description:
+        'After this long the batch is given back; behind a queue that means lost. 0 is without limit: until the sender stops waiting, or for as long as the queue has room.',
     },
   },
 } as const

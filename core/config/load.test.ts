@@ -50,6 +50,22 @@ service: { pipelines: { traces: { receivers: [otlp], exporters: [debug, debug/a,
   ])
 })
 
+t.test('a destination with a queue holds up nobody', async (t) => {
+  const warningsWith = async (queueOfA: boolean, queueOfB: boolean): Promise<readonly string[]> => {
+    const { warnings } = await loadText(`
+receivers: { otlp: { protocols: { http: } } }
+exporters:
+  otlp_http/a: { endpoint: a, sending_queue: { enabled: ${queueOfA} } }
+  otlp_http/b: { endpoint: b, sending_queue: { enabled: ${queueOfB} } }
+service: { pipelines: { traces: { receivers: [otlp], exporters: [otlp_http/a, otlp_http/b] } } }
+`)
+    return warnings.map(renderFault)
+  }
+  t.same(await warningsWith(true, true), [])
+  t.match(await warningsWith(true, false), [/exporters: otlp_http\/b has no sending_queue as the others have: when it is slow or down/])
+  t.match(await warningsWith(false, false), [/otlp_http\/a and otlp_http\/b are awaited together/])
+})
+
 t.test('what a factory says of its settings is told beside what the schema says', async (t) => {
   t.same(await faultsIn(around('processors:\n  batch: { send_batch_max_size: 7, timout: 1s }')), [
     'a.yaml:6:33: processors.batch.send_batch_max_size: found 7; accepted: at least 8192',
@@ -312,7 +328,7 @@ t.test('later files win: maps merge, lists replace, and errors name the right fi
   t.same(await faultsIn([first, second]), [])
   const third = { file: 'c.yaml', text: 'exporters:\n  otlp_http: { endpont: c }\n  debug: { verbosity: 1 }' }
   t.same(await faultsIn([first, second, third]), [
-    'c.yaml:2:16: exporters.otlp_http: unknown key "endpont"; accepted here: endpoint, headers, token, auth, tls, authenticator, queue; did you mean "endpoint"?',
+    'c.yaml:2:16: exporters.otlp_http: unknown key "endpont"; accepted here: endpoint, headers, token, auth, sending_queue, tls, authenticator, queue; did you mean "endpoint"?',
     'c.yaml:3:23: exporters.debug.verbosity: found the number 1; accepted: basic, normal, detailed',
   ])
 })

@@ -8,6 +8,7 @@ import { connectorFaults } from './connectors.ts'
 import { parseDuration } from './duration.ts'
 import { expand, type Environment } from './expand.ts'
 import { ConfigError, inOrder, type Fault } from './fault.ts'
+import { queueOptionsOf } from '../pipeline/queue-options.ts'
 import { parseYaml } from './parse-yaml.ts'
 import { readExtensions, readPipelines, type Pipeline, type Use } from './pipelines.ts'
 import { readText } from './read-text.ts'
@@ -103,13 +104,25 @@ function unused(components: Components, pipelines: readonly Pipeline[], extensio
   )
 }
 
-/** Every destination of a pipeline is awaited before a sender is answered. */
+/** Every destination of a pipeline is awaited before a sender is answered; one with a queue answers at once. */
 function coupled({ exporters }: Pipeline): readonly Fault[] {
   const [first, ...others] = exporters
   if (first === undefined || others.length === 0) return []
-  const ids = exporters.map(({ defined }) => defined.id)
-  const message = `${ids.slice(0, -1).join(', ')} and ${ids.at(-1)} are awaited together: one that is slow or down holds up the others, and senders then send again to all`
+  const direct = exporters.filter(({ defined }) => !hasQueue(defined)).map(({ defined }) => defined.id)
+  if (direct.length === 0) return []
+  const message =
+    direct.length === 1
+      ? `${direct[0]} has no sending_queue as the others have: when it is slow or down, senders wait for it, and then send again to all`
+      : `${direct.slice(0, -1).join(', ')} and ${direct.at(-1)} are awaited together: one that is slow or down holds up the others, and senders then send again to all`
   return [{ place: first.place, path: first.path.slice(0, -1), message }]
+}
+
+function hasQueue({ factory, config }: Defined): boolean {
+  try {
+    return factory !== undefined && queueOptionsOf(factory.schema, config) !== undefined
+  } catch {
+    return false // its settings are wrong, which is a fault already
+  }
 }
 
 function usedComponents(pipelines: readonly Pipeline[], extensions: readonly Use[]): ReadonlySet<Defined> {

@@ -9,6 +9,7 @@ import type {
   Connector,
   Consumer,
   Exporter,
+  ExporterFactory,
   Extension,
   ExtensionFactory,
   Lifecycle,
@@ -22,6 +23,8 @@ import type { ConfigOf, ConfigSchema } from '../config/schema.ts'
 import { type Ledger, type PipelineAccount } from '../ledger.ts'
 import { Entry } from './entry.ts'
 import { type Branch, FanOut } from './fan-out.ts'
+import { queueOptionsOf } from './queue-options.ts'
+import { SendingQueue } from './sending-queue.ts'
 
 export interface Wiring {
   readonly log: (id: string) => Logger
@@ -60,6 +63,7 @@ class GraphBuilder {
   /** By id in every spelling: a reference may be written otherwise than the definition. */
   readonly #extensions = new Map<string, Extension>()
   readonly #exporters = new Map<string, Exporter>()
+  readonly #queues = new Map<string, SendingQueue>()
   readonly #connectors = new Map<string, Connector>()
   readonly #entries = new Map<string, Consumer>()
   /** Pipelines that are being built, to end a cycle that validation should have found. */
@@ -144,7 +148,13 @@ class GraphBuilder {
 
   async #destinationsOf(pipeline: PipelineConfig, account: PipelineAccount): Promise<FanOut> {
     const branches: Branch[] = []
-    for (const id of pipeline.exporters) branches.push({ id, consumer: await this.#destination(id), account: account.destination(id) })
+    for (const id of pipeline.exporters) {
+      const consumer = await this.#destination(id)
+      const own = account.destination(id)
+      // A queue answers before the destination has the items, so it keeps the account itself.
+      const queue = this.#queues.get(id)
+      branches.push(queue === undefined ? { id, consumer, account: own } : { id, consumer: queue.door(own) })
+    }
     return new FanOut(branches, this.#wiring.log(pipeline.id))
   }
 
@@ -164,8 +174,19 @@ class GraphBuilder {
     const exporter = this.#config.exporters.get(id)!
     const built =
       this.#exporters.get(id) ?? (await this.#create('exporters', exporter, ({ factory }) => factory.create(configOf(exporter), settings)))
+    if (!this.#exporters.has(id)) this.#queueBefore(exporter, built)
     this.#exporters.set(id, built)
     return built
+  }
+
+  /** It starts after its exporter, and stops before it. */
+  #queueBefore({ id, factory, config }: Configured<ExporterFactory>, exporter: Exporter): void {
+    const options = queueOptionsOf(factory.schema, config)
+    if (options === undefined) return
+    const { clock, log } = this.#wiring
+    const queue = new SendingQueue(id, exporter, options, clock, log(id))
+    this.#queues.set(id, queue)
+    this.#members.push({ name: `exporters.${id}.sending_queue`, component: queue })
   }
 
   /** Processors are not shared: each pipeline has its own. */

@@ -15,6 +15,7 @@ import {
 } from '../index.ts'
 import type { PipelineConfig, ServiceConfig } from '../config/service.ts'
 import { CollectingConsumer, TestClock, TestSettings, numberedSpans } from '../testing/index.ts'
+import { queueSchema } from './queue-options.ts'
 import { type RunningService, startService } from './service.ts'
 
 /** What happened, in order: `start exporter/a`, `stop receiver`, … */
@@ -251,4 +252,25 @@ t.test('an extension starts first, stops last, and is handed to whom the configu
   t.equal(handed, authenticator)
   t.same(await service.stop(), [])
   t.same(story, ['start auth', 'start exporter', 'start receiver', 'stop receiver', 'stop exporter', 'stop auth'])
+})
+
+t.test('an exporter that is configured so has a queue, which is empty before the exporter stops', async (t) => {
+  const queueing: ExporterFactory = { ...exporter, schema: { type: 'object', properties: { sending_queue: queueSchema } } }
+  const sending_queue = { enabled: true, num_consumers: 1, queue_size: 9, sizer: 'requests', max_bytes: 1e6, block_on_overflow: false }
+  const service = await start({
+    ...configOf({ traces: 'receiver > > exporter' }),
+    exporters: new Map([['exporter', { id: 'exporter', factory: queueing, config: { sending_queue } }]]),
+  })
+  const end = ends.get('exporter')!
+  end.hold()
+  await beginnings.get('receiver')!.consume(numberedSpans(3), 0)
+  await beginnings.get('receiver')!.consume(numberedSpans(4), 0)
+  t.match(service.ledger.rows(), [{ received: 7, queued: 7, delivered: 0, inFlight: 0 }])
+  const stopped = service.stop()
+  await new Promise(setImmediate)
+  t.notOk(story.includes('stop exporter'))
+  end.release()
+  t.same(await stopped, [])
+  t.match(service.ledger.rows(), [{ received: 7, queued: 0, delivered: 7, inFlight: 0 }])
+  t.same(story, ['create exporter', 'start exporter', 'start receiver', 'stop receiver', 'stop exporter'])
 })

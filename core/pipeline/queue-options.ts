@@ -1,0 +1,65 @@
+// `sending_queue`, as exporters put it into their schemas: the Collector's keys, and what they come to. Core makes the queue.
+
+import { parseDuration } from '../config/duration.ts'
+import type { ConfigOf, ConfigSchema } from '../config/schema.ts'
+
+/**
+ * An exporter whose schema has `sending_queue: queueSchema` can have a queue in front of it: core reads the setting, answers senders from
+ * the queue, and calls the exporter's `consume` with a deadline of Infinity. The exporter itself has nothing to do.
+ */
+export const queueSchema = {
+  type: 'object',
+  default: {},
+  description:
+    'A queue in front of the destination. Senders are answered as soon as it has taken their data, which it holds in memory: a crash loses what waits in it.',
+  properties: {
+    enabled: { type: 'boolean', default: false, description: 'Whether there is a queue. Without one, senders wait for the destination.' },
+    num_consumers: { type: 'integer', minimum: 1, maximum: 10_000, default: 10, description: 'How many batches are on their way at once.' },
+    queue_size: { type: 'integer', minimum: 1, default: 1000, description: 'How much may wait, in the unit of `sizer`.' },
+    sizer: {
+      enum: ['requests', 'items', 'bytes'],
+      default: 'requests',
+      description: 'What `queue_size` counts: batches, items (spans, data points, log records), or bytes before compression.',
+    },
+    max_bytes: {
+      type: 'integer',
+      format: 'bytes',
+      minimum: 1,
+      default: 268_435_456,
+      description: 'The most memory that what waits may take, whatever `queue_size` allows.',
+    },
+    block_on_overflow: {
+      type: 'boolean',
+      default: false,
+      description: 'Whether senders wait for room in a full queue, as long as their deadline allows, instead of being told to come back.',
+    },
+  },
+} as const
+
+export interface QueueOptions {
+  readonly consumers: number
+  readonly size: number
+  readonly sizer: 'requests' | 'items' | 'bytes'
+  readonly maxBytes: number
+  readonly blockOnOverflow: boolean
+  /** What the exporter gives up with RetryableError is lost: its own `retry_on_failure` has a limit. Otherwise it is offered again. */
+  readonly givesUp: boolean
+}
+
+/** What an exporter's settings say of a queue; undefined where there is none. */
+export function queueOptionsOf(schema: ConfigSchema, config: unknown): QueueOptions | undefined {
+  if (schema.properties?.['sending_queue'] !== queueSchema) return undefined
+  const { sending_queue: queue, retry_on_failure: retry } = config as {
+    readonly sending_queue: ConfigOf<typeof queueSchema>
+    readonly retry_on_failure?: { readonly enabled?: boolean; readonly max_elapsed_time?: string }
+  }
+  if (!queue.enabled) return undefined
+  return {
+    consumers: queue.num_consumers,
+    size: queue.queue_size,
+    sizer: queue.sizer,
+    maxBytes: queue.max_bytes,
+    blockOnOverflow: queue.block_on_overflow,
+    givesUp: retry?.enabled === false || (retry?.max_elapsed_time !== undefined && parseDuration(retry.max_elapsed_time) > 0),
+  }
+}
