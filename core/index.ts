@@ -3,6 +3,7 @@
 export * from './factory.ts'
 export * from './batch.ts'
 export * from './clock.ts'
+export { type Compressed, compressedOf, rememberCompressed, type SurvivingCoding, wantCompressed } from './compressed.ts'
 export * from './errors.ts'
 export { eachSpan, type EachSpan } from './each-span.ts'
 export type { Attributes } from './otlp/attribute-cursor.ts'
