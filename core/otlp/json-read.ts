@@ -4,11 +4,13 @@
 // Source: the OTLP specification, "JSON Protobuf Encoding", and protobuf's own for what it leaves open: ids are hex, other bytes base64,
 // enums integers, 64-bit integers decimal strings or numbers, names lowerCamelCase; unknown members are ignored, null is absence.
 
+import type { Signal } from '../batch.ts'
 import { ByteWriter } from './byte-writer.ts'
 import { writeBase64, writeHex } from './json-bytes.ts'
 import { type Member, namesOf } from './json-names.ts'
 import { high, low, negative, readInteger } from './json-numbers.ts'
 import { CLOSE_LIST, CLOSE_OBJECT, isDigit, JsonScanner, MINUS, OPEN_LIST, OPEN_OBJECT, QUOTE } from './json-scanner.ts'
+import { onlyTraces } from './requests.ts'
 import { type Kind, type Message, Span, TracesRequest } from './schema.ts'
 import { MalformedError, MAX_DEPTH, next, readUint32, skipValue } from './wire.ts'
 
@@ -20,7 +22,12 @@ export interface FromJson {
   readonly reason: string
 }
 
-/** @throws MalformedError where the body is not JSON, or is wrong outside of any span. */
+/** @throws MalformedError where the body is not JSON, or is wrong outside of any item. */
+export function fromJson(signal: Signal, body: Uint8Array): FromJson {
+  onlyTraces(signal)
+  return tracesFromJson(body)
+}
+
 export function tracesFromJson(body: Uint8Array): FromJson {
   return new JsonReader(body, Span).read(TracesRequest)
 }

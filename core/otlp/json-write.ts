@@ -3,11 +3,18 @@
 // Nothing is lost but fields that no version of the grammar has, for JSON has no place for them. Source: the OTLP specification,
 // "JSON Protobuf Encoding": ids are hex, other bytes base64, enums integers, 64-bit integers decimal strings.
 
+import type { Signal } from '../batch.ts'
+import { onlyTraces } from './requests.ts'
 import { type Field, type Message, TracesRequest } from './schema.ts'
 import { indexTraces } from './traces.ts'
 import { next, readUint32, skipValue } from './wire.ts'
 
-/** A traces request as one line of JSON. */
+/** A request as one line of JSON. */
+export function toJson(signal: Signal, chunk: Uint8Array): string {
+  onlyTraces(signal)
+  return tracesToJson(chunk)
+}
+
 export function tracesToJson(chunk: Uint8Array): string {
   const { bytes } = indexTraces(chunk) // canonical where the request is odd: below, a singular field comes once
   return writeMessage(bytes, 0, bytes.length, TracesRequest)

@@ -1,11 +1,12 @@
-// Cuts a traces request in two between spans. The batcher calls it where a batch is larger than a destination takes.
+// Cuts a request in two between items. The batcher calls it where a batch is larger than a destination takes.
 
+import type { Signal } from '../batch.ts'
+import { indexChunk } from './requests.ts'
 import { TraceEdits } from './trace-edits.ts'
-import { indexTraces } from './traces.ts'
 
-/** The first `count` spans of `chunk` as a request of their own, and the rest. `count` is between 1 and the chunk's spans less one. */
-export function splitTraces(chunk: Uint8Array, count: number): [head: Buffer, tail: Buffer] {
-  const index = indexTraces(chunk)
+/** The first `count` items of `chunk` as a request of their own, and the rest. `count` is between 1 and the chunk's items less one. */
+export function splitChunk(signal: Signal, chunk: Uint8Array, count: number): [head: Buffer, tail: Buffer] {
+  const index = indexChunk(signal, chunk)
   const edits = new TraceEdits(index)
   for (let span = count; span < index.spanCount; span++) edits.dropSpan(span)
   const head = edits.build()

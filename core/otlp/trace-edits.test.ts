@@ -8,7 +8,7 @@ import { SpanCursor } from './cursor.ts'
 import { decodeWithCursors, see } from './fixtures/ours.ts'
 import { type SeenSpan, decodeWithProtobufEs } from './fixtures/oracles.ts'
 import { oddRequest, plainRequest } from './fixtures/wire-trees.ts'
-import { splitTraces } from './split.ts'
+import { splitChunk } from './split.ts'
 import { TraceEdits } from './trace-edits.ts'
 import { admitTraces, indexTraces } from './traces.ts'
 
@@ -180,7 +180,7 @@ t.test('split cuts between spans, and both halves are whole', async () => {
       const seen = decodeWithProtobufEs(bytes)
       if (seen.length < 2) return
       const count = 1 + (at % (seen.length - 1))
-      const [head, tail] = splitTraces(bytes, count)
+      const [head, tail] = splitChunk('traces', bytes, count)
       assert.deepEqual(decodeWithProtobufEs(head), seen.slice(0, count))
       assert.deepEqual(decodeWithProtobufEs(tail), seen.slice(count))
       assert.deepEqual(decodeWithProtobufEs(Buffer.concat([head, tail])), seen, 'joined again')

@@ -6,7 +6,7 @@ import type { Clock } from '../clock.ts'
 import type { Processor, Consumer } from '../component.ts'
 import { type ConsumeError, PartialError, PermanentError, RetryableError, asConsumeError } from '../errors.ts'
 import { countItems } from '../otlp/count.ts'
-import { splitTraces } from '../otlp/split.ts'
+import { splitChunk } from '../otlp/split.ts'
 
 export interface BatcherOptions {
   /** Items at which a merged batch leaves at once. */
@@ -155,7 +155,7 @@ function addSplit(packs: Pack[], max: number, member: Member, chunk: Uint8Array)
     const last = packs.at(-1)
     const room = last === undefined || last.count >= max ? max : max - last.count
     if (count <= room) return addTo(packs, max, member, [rest], count)
-    const [head, tail] = splitTraces(rest, room)
+    const [head, tail] = splitChunk(member.batch.signal, rest, room)
     addTo(packs, max, member, [head], room)
     rest = tail
     count -= room

@@ -31,7 +31,7 @@ export class DebugExporter implements Exporter {
     const spans: SeenSpan[] = []
     for (const chunk of batch.chunks) {
       if (spans.length >= maxSpans && verbosity !== 'basic') break
-      spans.push(...seenSpans(otlp.tracesToJson(chunk)))
+      spans.push(...seenSpans(otlp.toJson(batch.signal, chunk)))
     }
     if (verbosity === 'basic') return `${summarize(spans, batch)}\n`
     const shown = spans.slice(0, maxSpans)

@@ -28,7 +28,7 @@ export class FileExporter implements Exporter {
 
   /** Settles once the operating system has the lines: a crash of the process loses none of them, a crash of the machine may. */
   consume(batch: Batch): Promise<void> {
-    const lines = Buffer.from(batch.chunks.map((chunk) => `${otlp.tracesToJson(chunk)}\n`).join(''))
+    const lines = Buffer.from(batch.chunks.map((chunk) => `${otlp.toJson(batch.signal, chunk)}\n`).join(''))
     const written = this.#last.then(() => this.#write(lines))
     this.#last = written.catch(() => {})
     return written
