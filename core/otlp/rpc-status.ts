@@ -13,7 +13,9 @@ export const DEADLINE_EXCEEDED = 4
 export const NOT_FOUND = 5
 export const RESOURCE_EXHAUSTED = 8
 export const UNIMPLEMENTED = 12
+export const INTERNAL = 13
 export const UNAVAILABLE = 14
+export const UNAUTHENTICATED = 16
 
 export function encodeStatus(encoding: Encoding, code: number, message: string): Buffer {
   if (encoding === 'json') return Buffer.from(JSON.stringify({ code, message: message.toWellFormed() }))

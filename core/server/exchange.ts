@@ -1,134 +1,130 @@
-// One POST, from its head to its answer: reads and inflates the body within its limits, and answers in the request's encoding. A door
-// makes one for every request.
+// One request, from its head to its answer, whatever carries it: the memory it takes, its way through decompression to the path's work.
+// The doors of HTTP and gRPC each have their own kind, which reads and answers.
 
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { ANONYMOUS, type Origin } from '../batch.ts'
+import { type Compressed, isCompressedWanted } from '../compressed.ts'
+import { UnauthenticatedError } from '../errors.ts'
 import type { Encoding } from '../otlp/export-response.ts'
-import { writeRefusal, writeSuccess } from './answer.ts'
-import { BodyBuffer } from './body-buffer.ts'
-import type { ByteBudget } from './byte-budget.ts'
-import { type Room, decompress } from './decompress.ts'
-import { type Coding, codingOf, encodingOf, lengthOf } from './headers.ts'
-import { type Refusal, tooLarge, unavailable, wrongType } from './refusal.ts'
+import { decompress, type Room } from './decompress.ts'
+import type { Desk } from './desk.ts'
+import type { Coding } from './headers.ts'
+import { loneHeaders } from './lone-headers.ts'
+import { type Refusal, tooSlow, unauthenticated, unavailable } from './refusal.ts'
+import type { ReadingBody } from './slow-bodies.ts'
 
 const OVER_BUDGET: Refusal = unavailable('too many bytes are in flight')
-
-/** What a door lends to its exchanges. */
-export interface Desk {
-  readonly maxBodyBytes: number
-  readonly budget: ByteBudget
-  /** The door is stopping: connections end with the answer they wait for. */
-  readonly closing: boolean
-  opened(): void
-  closed(): void
-}
 
 /** Does the work of one path. It answers `exchange` once, now or later; until then the body's bytes count as in flight. */
 export type Handle = (body: Uint8Array, exchange: Exchange) => void
 
-export class Exchange implements Room {
+export abstract class Exchange implements Room, ReadingBody {
   /** The request's, and so the answer's. */
-  readonly encoding: Encoding
+  abstract readonly encoding: Encoding
   readonly overBudget: Refusal = OVER_BUDGET
-  readonly #desk: Desk
-  readonly #request: IncomingMessage
-  readonly #response: ServerResponse
+  readonly limitBytes: number
+  readonly startedMs: number
+  receivedBytes = 0
+  /** Who sent it. */
+  origin: Origin = ANONYMOUS
+  /** How long the sender waits, in milliseconds from `startedMs`, where it says so. */
+  timeoutMs: number = Infinity
+  /** What the body was inflated from, where an exporter could send that on. */
+  compressed: Compressed | undefined
+  /** It was answered, or nobody waits for an answer any more. */
+  protected over = false
+  protected readonly desk: Desk
   readonly #handle: Handle
   #reservedBytes = 0
-  #over = false
 
-  constructor(desk: Desk, request: IncomingMessage, response: ServerResponse, handle: Handle) {
-    this.#desk = desk
-    this.#request = request
-    this.#response = response
+  constructor(desk: Desk, handle: Handle) {
+    this.desk = desk
     this.#handle = handle
-    // What is neither is refused at once, in words that a person with curl can read.
-    this.encoding = encodingOf(request.headers['content-type']) ?? 'json'
+    this.limitBytes = desk.maxBodyBytes
+    this.startedMs = desk.clock.monotonicMs()
     desk.opened()
   }
 
-  /** Reads the body and hands it to the path's work, or refuses it. */
-  begin(): void {
-    const { headers } = this.#request
-    if (encodingOf(headers['content-type']) === undefined) return this.refuse(wrongType(headers['content-type']))
-    const coding = codingOf(headers['content-encoding'])
-    if (typeof coding === 'object') return this.refuse(coding)
-    const length = lengthOf(headers['content-length'])
-    if (length > this.limitBytes) return this.refuse(tooLarge(this.limitBytes))
-    if (headers.expect !== undefined) this.#response.writeContinue()
-    this.#read(length, coding)
+  /** Answers success; `body` is an export response with something to say. */
+  succeed(body?: Uint8Array): void {
+    if (this.end()) this.writeSuccess(body)
   }
 
-  get limitBytes(): number {
-    return this.#desk.maxBodyBytes
+  refuse(refusal: Refusal): void {
+    if (this.end()) this.writeRefusal(refusal)
+  }
+
+  tooSlow(): void {
+    this.refuse(tooSlow())
   }
 
   reserve(bytes: number): boolean {
-    if (this.#over || !this.#desk.budget.take(bytes)) return false
+    if (this.over || !this.desk.budget.take(bytes)) return false
     this.#reservedBytes += bytes
     return true
   }
 
   release(bytes: number): void {
     this.#reservedBytes -= bytes
-    this.#desk.budget.give(bytes)
+    this.desk.budget.give(bytes)
   }
 
-  /** Answers 200; `body` is an export response with something to say. */
-  succeed(body?: Uint8Array): void {
-    if (this.#end()) writeSuccess(this.#response, this.encoding, body, this.#desk.closing)
+  protected abstract writeSuccess(body: Uint8Array | undefined): void
+  protected abstract writeRefusal(refusal: Refusal): void
+  /** The connection or the stream is gone. */
+  protected abstract get isGone(): boolean
+
+  /** Calls `read` once the sender is known; refuses one that is not. */
+  protected authenticate(rawHeaders: readonly string[], read: () => void): void {
+    const { authenticator } = this.desk
+    if (authenticator === undefined) return read()
+    authenticator.authenticate(loneHeaders(rawHeaders)).then(
+      (origin) => {
+        this.origin = origin
+        if (!this.over) read()
+      },
+      (error: unknown) => this.refuse(error instanceof UnauthenticatedError ? unauthenticated(error.message) : unavailable(wordsOf(error))),
+    )
   }
 
-  refuse(refusal: Refusal): void {
-    if (this.#end()) writeRefusal(this.#request, this.#response, this.encoding, refusal, this.#desk.closing)
-  }
-
-  #read(length: number, coding: Coding | undefined): void {
-    const buffer = new BodyBuffer(this, length)
-    const request = this.#request
-    request.on('data', (piece: Buffer) => {
-      if (this.#over) return
-      const fault = buffer.append(piece)
-      if (fault !== undefined) this.refuse(fault)
-    })
-    request.on('end', () => {
-      if (!this.#over) this.#inflate(buffer.take(), coding)
-    })
-    request.on('close', () => {
-      // Gone before the end of its body: nobody waits for an answer.
-      if (!request.complete) this.#end()
-    })
-  }
-
-  #inflate(body: Buffer, coding: Coding | undefined): void {
+  /** The whole body has come. */
+  protected take(body: Buffer, coding: Coding | undefined): void {
+    this.desk.slowBodies.delete(this)
     if (coding === undefined || body.length === 0) return this.#hand(body)
-    decompress(coding, body, this, (result) => {
+    const wanted = coding !== 'deflate' && isCompressedWanted(coding)
+    decompress(coding, body, this, wanted, (result, isWhole) => {
       if (!(result instanceof Uint8Array)) return this.refuse(result)
-      this.#keepOnly(result.buffer.byteLength)
+      if (isWhole && coding !== 'deflate') this.compressed = { coding, bytes: body }
+      // What the way to these bytes took is returned: the compressed body, the pieces that were joined.
+      this.#keepOnly(result.buffer.byteLength + (this.compressed === undefined ? 0 : body.buffer.byteLength))
       // A sender that has gone meanwhile will send again: its data is not taken twice.
-      if (this.#request.socket.destroyed) this.#end()
+      if (this.isGone) this.end()
       else this.#hand(result)
     })
+  }
+
+  /** False where the exchange is over already. */
+  protected end(): boolean {
+    if (this.over) return false
+    this.over = true
+    this.desk.slowBodies.delete(this)
+    this.release(this.#reservedBytes)
+    this.desk.closed()
+    return true
   }
 
   #hand(body: Uint8Array): void {
     try {
       this.#handle(body, this)
     } catch (error) {
-      this.refuse(unavailable(error instanceof Error ? error.message : String(error)))
+      this.refuse(unavailable(wordsOf(error)))
     }
   }
 
-  /** Returns what the way to these bytes took: the compressed body, the pieces that were joined. */
   #keepOnly(bytes: number): void {
     this.release(this.#reservedBytes - bytes)
   }
+}
 
-  /** False where the exchange is over already. */
-  #end(): boolean {
-    if (this.#over) return false
-    this.#over = true
-    this.release(this.#reservedBytes)
-    this.#desk.closed()
-    return true
-  }
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

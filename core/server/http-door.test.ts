@@ -7,8 +7,10 @@ import { connect, type Socket } from 'node:net'
 import { constants, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import { Agent, request } from 'undici'
+import { systemClock } from '../clock.ts'
 import { endpointOf } from '../endpoint.ts'
 import { statusMessage } from '../otlp/rpc-status.ts'
+import { ByteBudget } from './byte-budget.ts'
 import type { Exchange, Handle } from './exchange.ts'
 import { HttpDoor, type HttpDoorOptions } from './http-door.ts'
 
@@ -29,7 +31,9 @@ async function open(t: Test, options: Partial<HttpDoorOptions> = {}, handle: Han
   const door = new HttpDoor({
     endpoint: endpointOf('127.0.0.1:0')!,
     maxBodyBytes: MIB,
-    maxInFlightBytes: 16 * MIB,
+    clock: systemClock,
+    bodyRate: { minBytesPerSecond: 0, graceMs: 0, maxMs: 0 },
+    budget: new ByteBudget(16 * MIB),
     readHeaderTimeoutMs: 10_000,
     readTimeoutMs: 60_000,
     idleTimeoutMs: 90_000,
@@ -301,7 +305,7 @@ t.test('a small body is read to its end, and its sender reads the refusal', asyn
 
 t.test('bytes in flight are bounded: past the budget the answer is 503, and later 200 again', async (t) => {
   const waiting: Exchange[] = []
-  const { url, door } = await open(t, { maxInFlightBytes: 3 * MIB }, (_body, exchange) => void waiting.push(exchange))
+  const { url, door } = await open(t, { budget: new ByteBudget(3 * MIB) }, (_body, exchange) => void waiting.push(exchange))
   const body = Buffer.alloc(MIB)
   const held = [post(url, body), post(url, body)]
   while (waiting.length < 2) await new Promise(setImmediate)
@@ -324,7 +328,7 @@ t.test('bytes in flight are bounded: past the budget the answer is 503, and late
 })
 
 t.test('memory follows what was sent, not what was declared', async (t) => {
-  const { port, door } = await open(t, { maxBodyBytes: 64 * MIB, maxInFlightBytes: 128 * MIB })
+  const { port, door } = await open(t, { maxBodyBytes: 64 * MIB, budget: new ByteBudget(128 * MIB) })
   const socket = dial(port)
   socket.write(head(`Content-Length: ${60 * MIB}`) + 'x'.repeat(1000))
   while (door.budget.usedBytes === 0) await new Promise(setImmediate)
@@ -434,7 +438,9 @@ t.test('a door that never opened closes', async () => {
   const door = new HttpDoor({
     endpoint: { host: '127.0.0.1', port: 0 },
     maxBodyBytes: 1,
-    maxInFlightBytes: 1,
+    budget: new ByteBudget(1),
+    clock: systemClock,
+    bodyRate: { minBytesPerSecond: 0, graceMs: 0, maxMs: 0 },
     readHeaderTimeoutMs: 1000,
     readTimeoutMs: 1000,
     idleTimeoutMs: 1000,

@@ -6,18 +6,16 @@ import type { Duplex } from 'node:stream'
 import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import { encodeStatus, INVALID_ARGUMENT } from '../otlp/rpc-status.ts'
 import { writeRefusal } from './answer.ts'
-import { ByteBudget } from './byte-budget.ts'
+import type { ByteBudget } from './byte-budget.ts'
+import { Desk, type DeskOptions } from './desk.ts'
 import { type Endpoint, formatEndpoint } from '../endpoint.ts'
-import { type Desk, Exchange, type Handle } from './exchange.ts'
+import type { Handle } from './exchange.ts'
 import { encodingOf } from './headers.ts'
+import { HttpExchange } from './http-exchange.ts'
 import { type Refusal, badRequest, tooSlow, unknownPath, wrongMethod } from './refusal.ts'
 
-export interface HttpDoorOptions {
+export interface HttpDoorOptions extends DeskOptions {
   readonly endpoint: Endpoint
-  /** After decompression. */
-  readonly maxBodyBytes: number
-  /** Of all requests together, by the capacity of what holds them. */
-  readonly maxInFlightBytes: number
   readonly readHeaderTimeoutMs: number
   /** From the first byte of a request to its last. */
   readonly readTimeoutMs: number
@@ -26,21 +24,18 @@ export interface HttpDoorOptions {
   readonly maxConnections?: number
 }
 
-export class HttpDoor implements Desk {
-  readonly maxBodyBytes: number
+export class HttpDoor {
   readonly budget: ByteBudget
-  closing = false
+  readonly #desk: Desk
   readonly #options: HttpDoorOptions
   readonly #servers: Server[] = []
   readonly #app: FastifyInstance
   readonly #paths: string[] = []
-  #open = 0
-  #onIdle: (() => void) | undefined
 
   constructor(options: HttpDoorOptions) {
     this.#options = options
-    this.maxBodyBytes = options.maxBodyBytes
-    this.budget = new ByteBudget(options.maxInFlightBytes)
+    this.budget = options.budget
+    this.#desk = new Desk(options)
     const refuse = (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => refuseRaw(request, reply, refusalOf(error))
     this.#app = fastify({
       logger: false,
@@ -66,7 +61,7 @@ export class HttpDoor implements Desk {
     this.#app.route({
       method: 'POST',
       url: path,
-      onRequest: ({ raw }, reply, _done) => new Exchange(this, raw, reply.raw, handle).begin(),
+      onRequest: ({ raw }, reply, _done) => new HttpExchange(this.#desk, raw, reply.raw, handle).begin(),
       handler: unreachable,
     })
     this.#app.route({
@@ -85,6 +80,7 @@ export class HttpDoor implements Desk {
     } catch (error) {
       throw new Error(`cannot listen on ${formatEndpoint(this.#options.endpoint)}: ${reasonOf(error)}`, { cause: error })
     }
+    this.#desk.slowBodies.watch()
   }
 
   /** Where it listens, once started. */
@@ -95,30 +91,15 @@ export class HttpDoor implements Desk {
 
   /** Takes no more connections, closes the idle ones, and waits for the answers that are owed; `abort` ends the waiting. */
   async stop(abort: AbortSignal): Promise<void> {
-    if (this.closing) return
-    this.closing = true
+    const desk = this.#desk
+    if (desk.closing) return
+    desk.closing = true
+    desk.slowBodies.stop()
     const cut = (): void => this.#cut()
     abort.addEventListener('abort', cut)
     if (abort.aborted) cut()
-    await Promise.all([this.#app.close(), this.#idle(abort)])
+    await Promise.all([this.#app.close(), desk.idle(abort)])
     abort.removeEventListener('abort', cut)
-  }
-
-  opened(): void {
-    this.#open++
-  }
-
-  closed(): void {
-    if (--this.#open === 0) this.#onIdle?.()
-  }
-
-  /** A sender may have gone while its data is still on its way downstream. */
-  #idle(abort: AbortSignal): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    if (this.#open === 0 || abort.aborted) resolve()
-    this.#onIdle = resolve
-    abort.addEventListener('abort', () => resolve(), { once: true })
-    return promise
   }
 
   #cut(): void {

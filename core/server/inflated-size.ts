@@ -14,8 +14,8 @@ export function claimedSize(coding: Coding, body: Uint8Array): number {
   return coding === 'gzip' ? gzipSize(body) : coding === 'zstd' ? zstdSize(body) : -1
 }
 
-export function inflatedSizeHint(coding: Coding, body: Uint8Array): number {
-  const claimed = claimedSize(coding, body)
+/** `claimed` is what `claimedSize` said. */
+export function sizeHint(claimed: number, body: Uint8Array): number {
   if (claimed < 0) return Math.min(Math.max(8 * body.length, MIN_HINT), MAX_GUESS)
   return Math.min(claimed, MAX_CLAIM, MAX_RATIO * body.length)
 }

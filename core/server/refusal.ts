@@ -1,6 +1,14 @@
 // The ways in which a door says no: the HTTP status, the gRPC code in the body, and a message that says what would be accepted.
 
-import { DEADLINE_EXCEEDED, INVALID_ARGUMENT, NOT_FOUND, RESOURCE_EXHAUSTED, UNAVAILABLE, UNIMPLEMENTED } from '../otlp/rpc-status.ts'
+import {
+  DEADLINE_EXCEEDED,
+  INVALID_ARGUMENT,
+  NOT_FOUND,
+  RESOURCE_EXHAUSTED,
+  UNAUTHENTICATED,
+  UNAVAILABLE,
+  UNIMPLEMENTED,
+} from '../otlp/rpc-status.ts'
 
 export interface Refusal {
   readonly httpStatus: number
@@ -8,6 +16,8 @@ export interface Refusal {
   readonly message: string
   /** Beside Content-Type and Content-Length: names and values in turn. */
   readonly headers?: readonly string[]
+  /** When to come again; RetryInfo where the answer is gRPC's. */
+  readonly retryAfterMs?: number
 }
 
 export function badRequest(message: string): Refusal {
@@ -21,7 +31,7 @@ export function tooLarge(limitBytes: number): Refusal {
 /** The sender still has the data, and offers it again after a while. */
 export function unavailable(message: string, retryAfterMs = 1000): Refusal {
   const seconds = Math.max(1, Math.ceil(retryAfterMs / 1000))
-  return { httpStatus: 503, code: UNAVAILABLE, message, headers: ['Retry-After', String(seconds)] }
+  return { httpStatus: 503, code: UNAVAILABLE, message, headers: ['Retry-After', String(seconds)], retryAfterMs }
 }
 
 export function unknownPath(path: string, known: readonly string[]): Refusal {
@@ -49,4 +59,8 @@ export function wrongCoding(found: string): Refusal {
 
 export function tooSlow(): Refusal {
   return { httpStatus: 408, code: DEADLINE_EXCEEDED, message: 'the request did not arrive in time' }
+}
+
+export function unauthenticated(message: string): Refusal {
+  return { httpStatus: 401, code: UNAUTHENTICATED, message }
 }

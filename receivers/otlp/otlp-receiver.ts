@@ -1,7 +1,7 @@
 // Receiver `otlp` at work: an HTTP door, and behind it one intake a signal.
 
 import { type Consumer, endpointOf, formatEndpoint, parseDuration, type Receiver, type Settings, type Signal } from '../../core/index.ts'
-import { HttpDoor } from '../../core/server/index.ts'
+import { ByteBudget, HttpDoor } from '../../core/server/index.ts'
 import type { OtlpConfig } from './factory.ts'
 import { TracesIntake } from './traces-intake.ts'
 
@@ -14,7 +14,9 @@ export class OtlpReceiver implements Receiver {
     this.#door = new HttpDoor({
       endpoint: endpointOf(http.endpoint)!, // the factory has checked it
       maxBodyBytes: http.max_request_body_size,
-      maxInFlightBytes: http.max_in_flight_bytes,
+      budget: new ByteBudget(http.max_in_flight_bytes),
+      clock: settings.clock,
+      bodyRate: { minBytesPerSecond: 0, graceMs: 0, maxMs: 0 },
       readHeaderTimeoutMs: parseDuration(http.read_header_timeout),
       readTimeoutMs: parseDuration(http.read_timeout),
       idleTimeoutMs: parseDuration(http.idle_timeout),

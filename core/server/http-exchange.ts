@@ -1,0 +1,68 @@
+// One POST: reads the body within its limits and answers in the request's encoding. The HTTP door makes one for every request.
+
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Encoding } from '../otlp/export-response.ts'
+import { writeRefusal, writeSuccess } from './answer.ts'
+import { BodyBuffer } from './body-buffer.ts'
+import type { Desk } from './desk.ts'
+import { Exchange, type Handle } from './exchange.ts'
+import { type Coding, codingOf, encodingOf, lengthOf } from './headers.ts'
+import { type Refusal, tooLarge, wrongType } from './refusal.ts'
+
+export class HttpExchange extends Exchange {
+  readonly encoding: Encoding
+  readonly #request: IncomingMessage
+  readonly #response: ServerResponse
+
+  constructor(desk: Desk, request: IncomingMessage, response: ServerResponse, handle: Handle) {
+    super(desk, handle)
+    this.#request = request
+    this.#response = response
+    // What is neither is refused at once, in words that a person with curl can read.
+    this.encoding = encodingOf(request.headers['content-type']) ?? 'json'
+  }
+
+  /** Reads the body and hands it to the path's work, or refuses it. */
+  begin(): void {
+    const { headers, rawHeaders } = this.#request
+    this.#request.on('close', () => {
+      // Gone before the end of its body: nobody waits for an answer.
+      if (!this.#request.complete) this.end()
+    })
+    this.authenticate(rawHeaders, () => {
+      if (encodingOf(headers['content-type']) === undefined) return this.refuse(wrongType(headers['content-type']))
+      const coding = codingOf(headers['content-encoding'])
+      if (typeof coding === 'object') return this.refuse(coding)
+      const length = lengthOf(headers['content-length'])
+      if (length > this.limitBytes) return this.refuse(tooLarge(this.limitBytes))
+      if (headers.expect !== undefined) this.#response.writeContinue()
+      this.#read(length, coding)
+    })
+  }
+
+  #read(length: number, coding: Coding | undefined): void {
+    const buffer = new BodyBuffer(this, length)
+    this.desk.slowBodies.add(this)
+    this.#request.on('data', (piece: Buffer) => {
+      if (this.over) return
+      this.receivedBytes += piece.length
+      const fault = buffer.append(piece)
+      if (fault !== undefined) this.refuse(fault)
+    })
+    this.#request.on('end', () => {
+      if (!this.over) this.take(buffer.take(), coding)
+    })
+  }
+
+  protected writeSuccess(body: Uint8Array | undefined): void {
+    writeSuccess(this.#response, this.encoding, body, this.desk.closing)
+  }
+
+  protected writeRefusal(refusal: Refusal): void {
+    writeRefusal(this.#request, this.#response, this.encoding, refusal, this.desk.closing)
+  }
+
+  protected get isGone(): boolean {
+    return this.#request.socket.destroyed
+  }
+}
