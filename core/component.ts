@@ -83,8 +83,24 @@ export interface Logger {
   warn(fields: object, message: string): void
   error(fields: object, message: string): void
 }
+
+export type MetricAttributes = Readonly<Record<string, string>>
+
+/**
+ * Whoever asks for a name again gets the same metric. To what a component measures core adds which one it is: `exporter="otlp_http/b"`.
+ * Names and units follow OpenTelemetry: `otelcol_` names where the Collector has the metric, UCUM units such as `By`, `s`, `{span}`.
+ */
 export interface Meter {
-  counter(name: string, unit: string, help: string): (n: number, attributes?: Readonly<Record<string, string>>) => void
+  counter(name: string, unit: string, help: string): (n: number, attributes?: MetricAttributes) => void
+  /** Read whenever somebody looks: a number, or several with their attributes. */
+  gauge(
+    name: string,
+    unit: string,
+    help: string,
+    read: () => number | Iterable<readonly [value: number, attributes: MetricAttributes]>,
+  ): void
+  /** `bounds` are the upper ends of the buckets, ascending; one more is without end. */
+  histogram(name: string, unit: string, help: string, bounds: readonly number[]): (value: number, attributes?: MetricAttributes) => void
 }
 
 /** What every factory says of itself. Its module holds the schema alone and imports the work inside `create`, so that `validate` and start-up load only what is used. */

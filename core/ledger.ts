@@ -48,6 +48,10 @@ export class Ledger {
   rows(): LedgerRow[] {
     return this.#pipelines.flatMap((account) => account.rows())
   }
+
+  pipelines(): readonly PipelineAccount[] {
+    return this.#pipelines
+  }
 }
 
 export class PipelineAccount {
@@ -65,6 +69,10 @@ export class PipelineAccount {
 
   destination(id: string): DestinationAccount {
     return this.#destinations.get(id)!
+  }
+
+  destinations(): Iterable<readonly [id: string, account: DestinationAccount]> {
+    return this.#destinations
   }
 
   receive(count: number): void {
@@ -101,6 +109,8 @@ export class PipelineAccount {
 export class DestinationAccount {
   delivered = 0
   refused = 0
+  /** Of the refused ones, those for which the queue had no room. */
+  overflowed = 0
   queued = 0
 }
 

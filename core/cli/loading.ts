@@ -2,7 +2,7 @@
 
 import type { Factories } from '../component.ts'
 import { ConfigError, renderFault, type Fault } from '../config/fault.ts'
-import type { ServiceConfig } from '../config/service.ts'
+import type { Loaded } from '../config/load.ts'
 import type { Terminal } from './terminal.ts'
 
 /** A terminal's worth, and then some: a file with more is broken as a whole. */
@@ -13,12 +13,12 @@ export async function loadPrinting(
   files: readonly string[],
   builtIn: () => Promise<Factories>,
   terminal: Terminal,
-): Promise<ServiceConfig | undefined> {
+): Promise<Loaded | undefined> {
   const [{ load }, factories] = await Promise.all([import('../config/load.ts'), builtIn()])
   try {
-    const { config, warnings } = await load(files, factories, terminal.environment)
-    print('warning: ', warnings, terminal)
-    return config
+    const loaded = await load(files, factories, terminal.environment)
+    print('warning: ', loaded.warnings, terminal)
+    return loaded
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     print('warning: ', error.warnings, terminal)

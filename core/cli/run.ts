@@ -2,12 +2,16 @@
 
 import { systemClock } from '../clock.ts'
 import type { Factories, Logger } from '../component.ts'
+import { ownVersion } from '../config/own-package.ts'
+import { redactor } from '../config/secrets.ts'
 import type { ServiceConfig } from '../config/service.ts'
+import type { TelemetryConfig } from '../config/telemetry-schema.ts'
 import type { Ledger } from '../ledger.ts'
 import type { RunningService } from '../pipeline/service.ts'
 import { printable } from '../printable.ts'
-import { createLog } from '../telemetry/log.ts'
+import { createLog, type Log } from '../telemetry/log.ts'
 import { MemoryMeter } from '../telemetry/meter.ts'
+import { type RunningTelemetry, startTelemetry } from '../telemetry/telemetry.ts'
 import { drawPipelines } from './draw.ts'
 import { explainFailure } from './failure.ts'
 import { loadPrinting } from './loading.ts'
@@ -25,25 +29,49 @@ export async function run(
   ready: (service: RunningService) => void = () => {},
 ): Promise<number> {
   const stopping = listenForSignals((signal) => terminal.err(`second ${signal}: ended at once, what was still on its way may be lost\n`))
-  endOnStrayErrors(terminal)
   // The pipelines' code loads while the file is checked.
-  const [config, { startService }] = await Promise.all([loadPrinting(files, builtIn, terminal), import('../pipeline/service.ts')])
-  if (config === undefined) return INVALID_CONFIGURATION
-
-  const log = createLog({ level: config.telemetry.logLevel, clock: systemClock, write: (line) => terminal.err(line) })
+  const [loaded, { startService }] = await Promise.all([loadPrinting(files, builtIn, terminal), import('../pipeline/service.ts')])
+  if (loaded === undefined) return INVALID_CONFIGURATION
+  const { config } = loaded
+  const redact = redactor(loaded.secrets)
+  const err = (text: string): void => terminal.err(redact(text))
+  endOnStrayErrors(err)
+  const log = await openLog(config.telemetry, err)
+  const meter = new MemoryMeter()
   let service: RunningService
+  let telemetry: RunningTelemetry
   try {
-    service = await startService(config, { log, meter: new MemoryMeter(), clock: systemClock })
+    service = await startService(config, { log, meter: (own) => meter.scoped(own), clock: systemClock })
+    telemetry = await openTelemetry(config, service, meter, log('telemetry'))
   } catch (error) {
-    terminal.err(`cannot start: ${explainFailure(error)}\n`)
+    err(`cannot start: ${explainFailure(error)}\n`)
     return FAILED
   }
-  terminal.err(readyLine(config, service))
+  err(readyLine(config, service))
   ready(service)
   const traffic = reportTraffic(service.ledger, log('traffic'), systemClock)
   const signal = await stopping.asked
   traffic.stop()
-  return stop(service, signal, config, log(OWN_ID), terminal)
+  const code = await stop(service, signal, config, log(OWN_ID), err)
+  await telemetry.stop()
+  log.flush()
+  return code
+}
+
+async function openLog({ logLevel: level, logEncoding }: TelemetryConfig, write: (line: string) => void): Promise<Log> {
+  const format = logEncoding === 'json' ? (await import('../telemetry/json-log.ts')).jsonFormat() : undefined
+  return createLog({ level, clock: systemClock, write, ...(format === undefined ? {} : { format }) })
+}
+
+/** Stops the service again where the telemetry that was asked for cannot be had. */
+async function openTelemetry(config: ServiceConfig, service: RunningService, meter: MemoryMeter, log: Logger): Promise<RunningTelemetry> {
+  const measured = { ledger: service.ledger, flow: service.flow, exporters: new Set(config.exporters.keys()) }
+  try {
+    return await startTelemetry(config.telemetry, measured, { meter, clock: systemClock, log, version: ownVersion() })
+  } catch (error) {
+    await service.stop()
+    throw error
+  }
 }
 
 /** Of the whole process, in milliseconds: what somebody who starts it waits for. */
@@ -53,11 +81,17 @@ function readyLine(config: ServiceConfig, service: RunningService): string {
   return `${drawPipelines(config)}ready in ${Math.round(performance.now())} ms; ${where}\n`
 }
 
-async function stop(service: RunningService, signal: string, config: ServiceConfig, log: Logger, terminal: Terminal): Promise<number> {
+async function stop(
+  service: RunningService,
+  signal: string,
+  config: ServiceConfig,
+  log: Logger,
+  err: (text: string) => void,
+): Promise<number> {
   log.info({ signal, drain_timeout_ms: config.drainTimeoutMs }, 'stopping: handing on what was accepted')
   const failures = await service.stop()
-  for (const failure of failures) terminal.err(`while stopping: ${explainFailure(failure)}\n`)
-  terminal.err(accounts(service.ledger))
+  for (const failure of failures) err(`while stopping: ${explainFailure(failure)}\n`)
+  err(accounts(service.ledger))
   return failures.length === 0 ? OK : FAILED
 }
 
@@ -74,13 +108,13 @@ function accounts(ledger: Ledger): string {
 }
 
 /** A bug, ours or a plugin's: the state of the process is unknown, and unanswered data is still its sender's. */
-function endOnStrayErrors(terminal: Terminal): void {
+function endOnStrayErrors(err: (text: string) => void): void {
   const end =
     (what: string) =>
     (error: unknown): never => {
       const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
       const lines = stack.split('\n').map((line) => `  ${printable(line, 500)}\n`)
-      terminal.err(`${what}; ending the process. This is a bug in Millrace or in a plugin:\n${lines.join('')}`)
+      err(`${what}; ending the process. This is a bug in Millrace or in a plugin:\n${lines.join('')}`)
       process.exit(FAILED)
     }
   process.on('uncaughtException', end('an error that nobody caught'))

@@ -7,8 +7,8 @@ import { loadPrinting } from './loading.ts'
 import { INVALID_CONFIGURATION, OK, type Terminal } from './terminal.ts'
 
 export async function validate(files: readonly string[], builtIn: () => Promise<Factories>, terminal: Terminal): Promise<number> {
-  const config = await loadPrinting(files, builtIn, terminal)
-  if (config === undefined) return INVALID_CONFIGURATION
-  terminal.out(`${files.map((file) => printable(file)).join(', ')}: valid\n${drawPipelines(config)}`)
+  const loaded = await loadPrinting(files, builtIn, terminal)
+  if (loaded === undefined) return INVALID_CONFIGURATION
+  terminal.out(`${files.map((file) => printable(file)).join(', ')}: valid\n${drawPipelines(loaded.config)}`)
   return OK
 }

@@ -55,15 +55,15 @@ t.test('a destination with a queue holds up nobody', async (t) => {
     const { warnings } = await loadText(`
 receivers: { otlp: { protocols: { http: } } }
 exporters:
-  otlp_http/a: { endpoint: a, sending_queue: { enabled: ${queueOfA} } }
-  otlp_http/b: { endpoint: b, sending_queue: { enabled: ${queueOfB} } }
-service: { pipelines: { traces: { receivers: [otlp], exporters: [otlp_http/a, otlp_http/b] } } }
+  queueing/a: { sending_queue: { enabled: ${queueOfA} } }
+  queueing/b: { sending_queue: { enabled: ${queueOfB} } }
+service: { pipelines: { traces: { receivers: [otlp], exporters: [queueing/a, queueing/b] } } }
 `)
     return warnings.map(renderFault)
   }
   t.same(await warningsWith(true, true), [])
-  t.match(await warningsWith(true, false), [/exporters: otlp_http\/b has no sending_queue as the others have: when it is slow or down/])
-  t.match(await warningsWith(false, false), [/otlp_http\/a and otlp_http\/b are awaited together/])
+  t.match(await warningsWith(true, false), [/exporters: queueing\/b has no sending_queue as the others have: when it is slow or down/])
+  t.match(await warningsWith(false, false), [/queueing\/a and queueing\/b are awaited together/])
 })
 
 t.test('what a factory says of its settings is told beside what the schema says', async (t) => {
@@ -223,20 +223,53 @@ t.test('wrong settings of the service', async (t) => {
     noPipeline,
     'a.yaml:3:18: service.drain_timeout: found "5d"; accepted: a duration such as 200ms, 5s, 1m30s or 2h',
   ])
-  t.same(await wrong('telemetry: { logs: { level: INFO }, metrics: {} }'), [
+  t.same(await wrong('telemetry: { logs: { level: warning }, tracing: {} }'), [
     noPipeline,
-    'a.yaml:3:31: service.telemetry.logs.level: found "INFO"; accepted: debug, info, warn, error; did you mean "info"?',
-    'a.yaml:3:39: service.telemetry: unknown key "metrics"; accepted here: logs',
+    'a.yaml:3:31: service.telemetry.logs.level: found "warning"; accepted: debug, info, warn, error, DEBUG, INFO, WARN, ERROR',
+    'a.yaml:3:42: service.telemetry: unknown key "tracing"; accepted here: logs, metrics, resource',
   ])
-  t.same(await wrong('extensions: [health_check]'), [
-    noPipeline,
-    'a.yaml:3:16: service.extensions[0]: no extension "health_check" is defined; there are no extensions; to use it, add "health_check:" under "extensions"',
+  const readers = (text: string): Promise<readonly string[]> =>
+    faultsIn(around('', `    traces: { receivers: [otlp], exporters: [debug] }\n  telemetry: { metrics: { readers: [${text}] } }`))
+  t.same(await readers('{ pull: { exporter: { prometheus: } } }, { periodic: { exporter: { otlp: { endpoint: "http://a:4318" } } } }'), [])
+  const at = /service\.telemetry\.metrics\.readers\[0\]/
+  t.match(await readers('{}'), [new RegExp(`${at.source}: accepted: either "pull" or "periodic"`)])
+  t.match(await readers('{ pull: { exporter: { prometheus: { host: "a b" } } } }'), [
+    /\.pull\.exporter\.prometheus\.host: found "a b"; accepted: an address or a name/,
   ])
-  t.same(await faultsIn(''), ['a.yaml:1:1: missing key "service"; accepted: a map with extensions, pipelines, telemetry, drain_timeout'])
-  t.same(await faultsIn('service:'), ['a.yaml:1:1: service: missing key "pipelines"; accepted: a map of at least 1 entry'])
-  t.same(await faultsIn('- a'), [
-    'a.yaml:1:1: found a list; accepted: a map with receivers, processors, exporters, connectors, extensions, service, plugins',
-  ])
+  t.match(await readers('{ pull: { exporter: { prometheus: { without_units: false } } } }'), [/without_units/])
+  t.match(await readers('{ periodic: { exporter: { otlp: { endpoint: a } } } }'), [/\.otlp\.endpoint: found "a"; accepted: an address/])
+  t.match(await readers('{ periodic: { exporter: { otlp: { endpoint: "http://a", protocol: grpc } } } }'), [/protocol: found "grpc"/])
+})
+
+t.test("the service's own telemetry is as in a file of the Collector", async (t) => {
+  const telemetryOf = async (text: string) => (await loadText(around(text))).config.telemetry
+  t.match(await telemetryOf(''), {
+    logLevel: 'info',
+    logEncoding: 'console',
+    metrics: { level: 'normal', pages: [{ endpoint: { host: '127.0.0.1', port: 8888 }, isDefault: true }], pushes: [] },
+  })
+  const service = `  telemetry:
+    logs: { level: DEBUG, encoding: json }
+    resource: { service.name: mine }
+    metrics:
+      level: detailed
+      readers:
+        - pull: { exporter: { prometheus: { host: 0.0.0.0, port: 9999, without_scope_info: true } } }
+        - periodic:
+            interval: 10000
+            exporter: { otlp: { protocol: http/protobuf, endpoint: "https://a.example/otlp", headers: [{ name: api-key, value: secret }] } }`
+  const { config, secrets } = await loadText(around('', `    traces: { receivers: [otlp], exporters: [debug] }\n${service}`))
+  t.same(config.telemetry, {
+    logLevel: 'debug',
+    logEncoding: 'json',
+    metrics: {
+      level: 'detailed',
+      pages: [{ endpoint: { host: '0.0.0.0', port: 9999 }, isDefault: false }],
+      pushes: [{ endpoint: 'https://a.example/otlp', headers: { 'api-key': 'secret' }, intervalMs: 10_000, timeoutMs: 10_000 }],
+    },
+    resource: { 'service.name': 'mine' },
+  })
+  t.same(secrets, ['secret'])
 })
 
 // Each is all that stands under service.pipelines; the connectors are `forward`, `forward/2` and `span_metrics`.
@@ -328,7 +361,7 @@ t.test('later files win: maps merge, lists replace, and errors name the right fi
   t.same(await faultsIn([first, second]), [])
   const third = { file: 'c.yaml', text: 'exporters:\n  otlp_http: { endpont: c }\n  debug: { verbosity: 1 }' }
   t.same(await faultsIn([first, second, third]), [
-    'c.yaml:2:16: exporters.otlp_http: unknown key "endpont"; accepted here: endpoint, headers, token, auth, sending_queue, tls, authenticator, queue; did you mean "endpoint"?',
+    'c.yaml:2:16: exporters.otlp_http: unknown key "endpont"; accepted here: endpoint, headers, token, auth, tls, authenticator, queue; did you mean "endpoint"?',
     'c.yaml:3:23: exporters.debug.verbosity: found the number 1; accepted: basic, normal, detailed',
   ])
 })

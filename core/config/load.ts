@@ -15,8 +15,10 @@ import { readText } from './read-text.ts'
 import { referenceFaults } from './references.ts'
 import { Registry, SECTIONS, type Section } from './registry.ts'
 import { FILE_SCHEMA, type FileSettings } from './service-schema.ts'
+import { secretsIn } from './secrets.ts'
 import type { Configured, ServiceConfig } from './service.ts'
-import { merge, type MapTree } from './tree.ts'
+import { telemetryConfig, telemetryFaults } from './telemetry-schema.ts'
+import { locate, merge, type MapTree } from './tree.ts'
 
 /** One file. `file` is its path as the user gave it: errors print it, and paths of plugins are relative to it. */
 export interface Source {
@@ -27,6 +29,8 @@ export interface Loaded {
   readonly config: ServiceConfig
   /** What is allowed but hardly meant. */
   readonly warnings: readonly Fault[]
+  /** Every value that is secret: see secrets.ts. */
+  readonly secrets: readonly string[]
 }
 
 /** Reads and checks `files`, of which later ones win. Throws a ConfigError and nothing else. */
@@ -60,6 +64,7 @@ export async function loadSources(sources: readonly Source[], builtIn: Factories
   const part: Part = { path: [], key: root.place, tree: root }
   const file = checker.check(part, FILE_SCHEMA)
   faults.push(...file.faults)
+  if (file.faults.length === 0) faults.push(...faultsOfTelemetry(file.value as FileSettings, part))
   const components = readComponents(root, tools)
   const pipelines = readPipelines(root, components, tools)
   const extensions = readExtensions(root, components, tools)
@@ -69,7 +74,19 @@ export async function loadSources(sources: readonly Source[], builtIn: Factories
   const warnings = inOrder([...unused(components, pipelines, extensions), ...pipelines.flatMap(coupled)], files)
   const serious = faults.filter((fault, index) => index < before || !unexpanded.has(placeKey(fault)))
   if (serious.length > 0) throw new ConfigError(inOrder(serious, files), warnings)
-  return { config: serviceConfig(file.value as FileSettings, pipelines, extensions), warnings }
+  return { config: serviceConfig(file.value as FileSettings, pipelines, extensions), warnings, secrets: secretsOf(root, components) }
+}
+
+function faultsOfTelemetry({ service }: FileSettings, { tree, key }: Part): readonly Fault[] {
+  return telemetryFaults(service.telemetry).map(({ path: inner, message }) => {
+    const path = ['service', 'telemetry', ...inner]
+    return { place: locate(tree, key, path).tree.place, path, message }
+  })
+}
+
+function secretsOf(root: MapTree, components: Components): readonly string[] {
+  const defined = SECTIONS.flatMap((section) => [...components.in(section)])
+  return [...secretsIn(root, FILE_SCHEMA), ...defined.flatMap(({ part, factory }) => [...secretsIn(part.tree, factory?.schema)])]
 }
 
 function placeKey({ place }: Fault): string {
@@ -149,7 +166,7 @@ function serviceConfig(file: FileSettings, pipelines: readonly Pipeline[], exten
       processors: processors.map(({ defined }) => defined.id),
       exporters: exporters.map(({ defined }) => defined.id),
     })),
-    telemetry: { logLevel: file.service.telemetry.logs.level },
+    telemetry: telemetryConfig(file.service.telemetry),
     drainTimeoutMs: parseDuration(file.service.drain_timeout),
   }
 }

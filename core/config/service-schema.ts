@@ -1,7 +1,7 @@
 // What a configuration file holds beside the components' own settings. load.ts checks against it; docs/configuration.md is about it.
 
 import type { ConfigSchema } from './schema.ts'
-import type { ServiceConfig } from './service.ts'
+import { TELEMETRY_SCHEMA, type TelemetrySettings } from './telemetry-schema.ts'
 
 const REFERENCES: ConfigSchema = {
   type: 'array',
@@ -20,9 +20,6 @@ const PIPELINE: ConfigSchema = {
   },
 }
 
-type LogLevel = ServiceConfig['telemetry']['logLevel']
-export const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error']
-
 const SERVICE: ConfigSchema = {
   type: 'object',
   required: ['pipelines'],
@@ -34,17 +31,7 @@ const SERVICE: ConfigSchema = {
       additionalProperties: PIPELINE,
       description: 'By signal and name: `traces`, `traces/name`, …',
     },
-    telemetry: {
-      type: 'object',
-      default: {},
-      properties: {
-        logs: {
-          type: 'object',
-          default: {},
-          properties: { level: { enum: LOG_LEVELS, default: 'info', description: 'The least important lines to log.' } },
-        },
-      },
-    },
+    telemetry: TELEMETRY_SCHEMA,
     drain_timeout: {
       type: 'string',
       format: 'duration',
@@ -57,7 +44,7 @@ const SERVICE: ConfigSchema = {
 /** What is read of a file that FILE_SCHEMA accepted; the rest is read with its places. */
 export interface FileSettings {
   readonly service: {
-    readonly telemetry: { readonly logs: { readonly level: LogLevel } }
+    readonly telemetry: TelemetrySettings
     readonly drain_timeout: string
   }
 }

@@ -2,6 +2,7 @@
 
 import type { Signal } from '../batch.ts'
 import type { ConnectorFactory, ExporterFactory, ExtensionFactory, ProcessorFactory, ReceiverFactory } from '../component.ts'
+import type { TelemetryConfig } from './telemetry-schema.ts'
 
 /** One component as configured: its factory, and its settings with defaults filled in. */
 export interface Configured<F> {
@@ -30,7 +31,7 @@ export interface ServiceConfig {
   readonly connectors: ReadonlyMap<string, Configured<ConnectorFactory>>
   readonly extensions: ReadonlyMap<string, Configured<ExtensionFactory>>
   readonly pipelines: readonly PipelineConfig[]
-  readonly telemetry: { readonly logLevel: 'debug' | 'info' | 'warn' | 'error' }
+  readonly telemetry: TelemetryConfig
   /** How long stopping may take, in milliseconds. */
   readonly drainTimeoutMs: number
 }

@@ -15,12 +15,14 @@ import type {
   Lifecycle,
   Logger,
   Meter,
+  MetricAttributes,
   Service,
   Settings,
 } from '../component.ts'
 import type { Configured, PipelineConfig, ServiceConfig } from '../config/service.ts'
 import type { ConfigOf, ConfigSchema } from '../config/schema.ts'
 import { type Ledger, type PipelineAccount } from '../ledger.ts'
+import { Edge, type Flow, type ProcessorEdges, ReceiverEdge } from './edge.ts'
 import { Entry } from './entry.ts'
 import { type Branch, FanOut } from './fan-out.ts'
 import { queueOptionsOf } from './queue-options.ts'
@@ -28,7 +30,8 @@ import { SendingQueue } from './sending-queue.ts'
 
 export interface Wiring {
   readonly log: (id: string) => Logger
-  readonly meter: Meter
+  /** A component's own meter: what is given here is on everything that it measures. */
+  readonly meter: (own: MetricAttributes) => Meter
   readonly clock: Clock
   readonly ledger: Ledger
   readonly service: Service
@@ -51,8 +54,13 @@ export class ComponentError extends Error {
   }
 }
 
-/** The components in the order in which they start. */
-export function buildGraph(config: ServiceConfig, wiring: Wiring): Promise<readonly Member[]> {
+export interface Graph {
+  /** In the order in which they start. */
+  readonly members: readonly Member[]
+  readonly flow: Flow
+}
+
+export function buildGraph(config: ServiceConfig, wiring: Wiring): Promise<Graph> {
   return new GraphBuilder(config, wiring).build()
 }
 
@@ -60,6 +68,8 @@ class GraphBuilder {
   readonly #config: ServiceConfig
   readonly #wiring: Wiring
   readonly #members: Member[] = []
+  readonly #receiverEdges: ReceiverEdge[] = []
+  readonly #processorEdges: ProcessorEdges[] = []
   /** By id in every spelling: a reference may be written otherwise than the definition. */
   readonly #extensions = new Map<string, Extension>()
   readonly #exporters = new Map<string, Exporter>()
@@ -74,20 +84,24 @@ class GraphBuilder {
     this.#wiring = wiring
   }
 
-  async build(): Promise<readonly Member[]> {
+  async build(): Promise<Graph> {
     const config = this.#config
     for (const extension of config.extensions.values()) await this.#extension(extension)
     for (const pipeline of config.pipelines) await this.#entryOf(pipeline)
     for (const receiver of config.receivers.values())
       await this.#create('receivers', receiver, async ({ factory, id }) =>
-        factory.create(configOf(receiver), await this.#nextOf(id), this.#settings(id, atDoor(this.#wiring.ledger, id))),
+        factory.create(
+          configOf(receiver),
+          this.#counted(id, await this.#nextOf(id)),
+          this.#settings('receiver', id, atDoor(this.#wiring.ledger, id)),
+        ),
       )
-    return this.#members
+    return { members: this.#members, flow: { receivers: this.#receiverEdges, processors: this.#processorEdges, queues: this.#queues } }
   }
 
   /** One extension may name another, which then has to stand before it in `service.extensions`. */
   async #extension(extension: Configured<ExtensionFactory>): Promise<void> {
-    const settings = this.#settings(extension.id, atDoor(this.#wiring.ledger, extension.id))
+    const settings = this.#settings('extension', extension.id, atDoor(this.#wiring.ledger, extension.id))
     const made = await this.#create('extensions', extension, ({ factory }) =>
       factory.create(configOf(extension), this.#wiring.service, settings),
     )
@@ -108,14 +122,14 @@ class GraphBuilder {
     }
   }
 
-  #settings(id: string, drop: Settings['drop']): Settings {
+  #settings(kind: string, id: string, drop: Settings['drop']): Settings {
     const { log, meter, clock } = this.#wiring
     const extension = <C extends Capability>(capability: C, wanted: string): Capabilities[C] => {
       const found = this.#extensions.get(wanted)
       if (found === undefined) throw new Error(`there is no extension ${wanted} for ${capability} yet`)
       return found as Capabilities[C] // its factory says that it provides this, and the loader has asked it
     }
-    return { id, log: log(id), meter, clock, drop, extension }
+    return { id, log: log(id), meter: meter({ [kind]: id }), clock, drop, extension }
   }
 
   /** For each signal that some pipeline takes from this receiver or connector: the way into those pipelines. */
@@ -131,6 +145,16 @@ class GraphBuilder {
     return next
   }
 
+  #counted(receiver: string, next: Partial<Record<Signal, Consumer>>): Partial<Record<Signal, Consumer>> {
+    const counted: Partial<Record<Signal, Consumer>> = {}
+    for (const [signal, consumer] of Object.entries(next) as [Signal, Consumer][]) {
+      const edge = new ReceiverEdge(receiver, signal, consumer)
+      this.#receiverEdges.push(edge)
+      counted[signal] = edge
+    }
+    return counted
+  }
+
   async #entryOf(pipeline: PipelineConfig): Promise<Consumer> {
     const built = this.#entries.get(pipeline.id)
     if (built !== undefined) return built
@@ -139,7 +163,12 @@ class GraphBuilder {
     this.#building.push(pipeline.id)
     const account = this.#wiring.ledger.pipeline(pipeline.id, pipeline.exporters)
     let next: Consumer = await this.#destinationsOf(pipeline, account)
-    for (const id of pipeline.processors.toReversed()) next = await this.#processor(id, pipeline, next, account)
+    for (const id of pipeline.processors.toReversed()) {
+      const outgoing: Edge = next instanceof Edge ? next : new Edge(next)
+      const incoming = new Edge(await this.#processor(id, pipeline, outgoing, account))
+      this.#processorEdges.push({ processor: id, signal: pipeline.signal, incoming, outgoing })
+      next = incoming
+    }
     const entry = new Entry(next, account)
     this.#building.pop()
     this.#entries.set(pipeline.id, entry)
@@ -160,8 +189,8 @@ class GraphBuilder {
 
   /** Exporters and connectors are shared: one instance, however many pipelines end there. */
   async #destination(id: string): Promise<Consumer> {
-    const settings = this.#settings(id, atDoor(this.#wiring.ledger, id))
     const connector = this.#config.connectors.get(id)
+    const settings = this.#settings(connector === undefined ? 'exporter' : 'connector', id, atDoor(this.#wiring.ledger, id))
     if (connector !== undefined) {
       const built =
         this.#connectors.get(id) ??
@@ -192,7 +221,7 @@ class GraphBuilder {
   /** Processors are not shared: each pipeline has its own. */
   #processor(id: string, pipeline: PipelineConfig, next: Consumer, account: PipelineAccount): Promise<Consumer> {
     const configured = this.#config.processors.get(id)!
-    const settings = this.#settings(id, (count, reason) => account.drop(id, count, reason))
+    const settings = this.#settings('processor', id, (count, reason) => account.drop(id, count, reason))
     return this.#create(`service.pipelines.${pipeline.id}.processors`, configured, ({ factory }) =>
       factory.create(configOf(configured), next, settings),
     )

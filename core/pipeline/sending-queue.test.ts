@@ -27,7 +27,7 @@ function make(more: Partial<QueueOptions> = {}) {
   const account = ledger.pipeline('traces', ['exporter'])
   const fanOut = new FanOut([{ id: 'exporter', consumer: queue.door(account.destination('exporter')) }], settings.log)
   const entry = new Entry(fanOut, account)
-  return { clock, settings, end, queue, entry, row: () => ledger.rows()[0]! }
+  return { clock, settings, end, queue, entry, account, row: () => ledger.rows()[0]! }
 }
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 const never = new AbortController().signal
@@ -65,12 +65,12 @@ t.test('no more batches are on their way than there are consumers', async (t) =>
 t.test('a full queue sends back, by requests, items or bytes, and takes again when there is room', async (t) => {
   const bytes = numberedSpans(2).chunks[0]!.buffer.byteLength
   for (const more of [{}, { sizer: 'items', size: 8 }, { sizer: 'bytes', size: 4 * bytes }, { size: 100, maxBytes: 4 * bytes }] as const) {
-    const { entry, end, row, clock, queue } = make(more)
+    const { entry, end, row, clock, queue, account } = make(more)
     end.hold()
     for (let i = 0; i < 4; i++) await entry.consume(numberedSpans(2), 0)
     await t.rejects(entry.consume(numberedSpans(2), 0), { name: 'RetryableError', message: /queue is full/, retryAfterMs: 1000 })
     t.match(row(), { received: 10, queued: 8, refused: 2, inFlight: 0 })
-    t.equal(queue.rejected, 2)
+    t.equal(account.destination('exporter').overflowed, 2)
     end.release()
     await clock.advance(0)
     await entry.consume(numberedSpans(2), 0)

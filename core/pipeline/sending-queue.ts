@@ -47,8 +47,6 @@ export class SendingQueue implements Lifecycle {
   #onIdle: (() => void) | undefined
   readonly #pauses = new Set<() => void>()
   #stopped = false
-  /** Items that could not be taken, because the queue was full. */
-  rejected = 0
 
   constructor(id: string, exporter: Consumer, options: QueueOptions, clock: Clock, log: Logger) {
     this.#options = options
@@ -92,7 +90,7 @@ export class SendingQueue implements Lifecycle {
     const queued: Queued = { batch, account, bytes: capacityOf(batch), failures: 0 }
     const fits = this.#fits(queued)
     if (!fits && (!this.#options.blockOnOverflow || !(await this.#room(queued, deadlineMs)))) {
-      this.rejected += batch.count
+      account.overflowed += batch.count
       account.refused += batch.count
       throw markAccounted(new RetryableError('the sending queue is full', { retryAfterMs: RETRY_FULL_MS }))
     }

@@ -112,14 +112,14 @@ function configOf(pipelines: Readonly<Record<string, string>>, drainTimeoutMs = 
     ),
     extensions: new Map(),
     pipelines: parsed,
-    telemetry: { logLevel: 'info' },
+    telemetry: { logLevel: 'info', logEncoding: 'console', metrics: { level: 'none', pages: [], pushes: [] }, resource: {} },
     drainTimeoutMs,
   }
 }
 
 function start(config: ServiceConfig, clock = new TestClock()): Promise<RunningService> {
   const settings = new TestSettings('service', clock)
-  return startService(config, { log: () => settings.log, meter: settings.meter, clock })
+  return startService(config, { log: () => settings.log, meter: () => settings.meter, clock })
 }
 
 t.test('starts from the exporters up, and stops the other way round', async (t) => {

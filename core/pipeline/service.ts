@@ -1,9 +1,10 @@
 // A running set of pipelines: started in order, stopped in the opposite one, with a bound. The `run` command and tests hold one.
 
 import type { Clock } from '../clock.ts'
-import type { Logger, Meter } from '../component.ts'
+import type { Logger, Meter, MetricAttributes } from '../component.ts'
 import type { ServiceConfig } from '../config/service.ts'
 import { Ledger } from '../ledger.ts'
+import type { Flow } from './edge.ts'
 import { ComponentError, type Member, buildGraph } from './graph.ts'
 
 export type ServiceStatus = 'starting' | 'ready' | 'stopping'
@@ -11,6 +12,7 @@ export type ServiceStatus = 'starting' | 'ready' | 'stopping'
 export interface RunningService {
   status(): ServiceStatus
   readonly ledger: Ledger
+  readonly flow: Flow
   /** Where it listens: components by name, e.g. `receivers.otlp`, and their addresses. */
   addresses(): ReadonlyMap<string, string>
   /**
@@ -22,7 +24,7 @@ export interface RunningService {
 
 export interface ServiceParts {
   readonly log: (id: string) => Logger
-  readonly meter: Meter
+  readonly meter: (own: MetricAttributes) => Meter
   readonly clock: Clock
 }
 
@@ -39,11 +41,16 @@ class PipelineService implements RunningService {
   readonly #parts: ServiceParts
   readonly #started: Member[] = []
   #status: ServiceStatus = 'starting'
+  #flow: Flow = { receivers: [], processors: [], queues: new Map() }
   #stopping: Promise<readonly Error[]> | undefined
 
   constructor(config: ServiceConfig, parts: ServiceParts) {
     this.#config = config
     this.#parts = parts
+  }
+
+  get flow(): Flow {
+    return this.#flow
   }
 
   status(): ServiceStatus {
@@ -56,7 +63,12 @@ class PipelineService implements RunningService {
   }
 
   async start(): Promise<void> {
-    const members = await buildGraph(this.#config, { ...this.#parts, ledger: this.ledger, service: { status: () => this.#status } })
+    const { members, flow } = await buildGraph(this.#config, {
+      ...this.#parts,
+      ledger: this.ledger,
+      service: { status: () => this.#status },
+    })
+    this.#flow = flow
     const abort = new AbortController()
     try {
       for (const member of members) {

@@ -19,6 +19,11 @@ export class TestSettings implements Settings {
   /** Totals of counters, by name. */
   readonly counters: Record<string, number> = Object.create(null)
 
+  /** What reads a gauge, by name. */
+  readonly gauges: Map<string, Parameters<Meter['gauge']>[3]> = new Map()
+  /** Recorded values, by name. */
+  readonly histograms: Map<string, number[]> = new Map()
+
   constructor(id: string, clock: Clock = new TestClock()) {
     this.id = id
     this.clock = clock
@@ -34,6 +39,12 @@ export class TestSettings implements Settings {
   readonly meter: Meter = {
     counter: (name) => (n) => {
       this.counters[name] = (this.counters[name] ?? 0) + n
+    },
+    gauge: (name, _unit, _help, read) => void this.gauges.set(name, read),
+    histogram: (name) => (value) => {
+      const values = this.histograms.get(name) ?? []
+      this.histograms.set(name, values)
+      values.push(value)
     },
   }
 

@@ -54,7 +54,7 @@ async function start(t: Test, http: Record<string, unknown> = {}, consume: () =>
     id: 'otlp',
     clock: { ...systemClock, monotonicMs: () => 1000 },
     log: { debug: silent, info: silent, warn: silent, error: silent },
-    meter: { counter: () => silent },
+    meter: { counter: () => silent, gauge: silent, histogram: () => silent },
     drop: (count, reason) => void drops.push([count, reason]),
     extension: () => {
       throw new Error('there are no extensions')
