@@ -1,10 +1,11 @@
-// The attributes of a span or of a resource, as plugins see them: a cursor over the bytes and over the edits made so far.
+// The attributes of an item, a resource or a scope, as plugins see them: a cursor over the bytes and over the edits made so far.
 
 import { type AttributeValue, readAnyValue, writeKeyValue } from './any-value.ts'
+import type { RequestEdits } from './edits.ts'
 import { equalsKey, findAttribute, keyBytes } from './find-attribute.ts'
+import { attributeTagOf } from './item-attributes.ts'
 import { PATCH_FROM, PATCH_KEY, PATCH_KEY_END, PATCH_TO, PATCH_VALUE } from './patch.ts'
-import type { TraceEdits } from './trace-edits.ts'
-import * as column from './trace-index.ts'
+import * as column from './request-index.ts'
 import { next, readUint32 } from './wire.ts'
 
 /** A cursor over the bytes: reading decodes just what is read, writing records an edit. Valid only inside `each`. */
@@ -17,15 +18,16 @@ export interface Attributes {
   [Symbol.iterator](): Iterator<readonly [key: string, value: AttributeValue]>
 }
 
-/** Where a list of attributes lives: a span, or the resource that many spans share. */
+/** Where a list of attributes lives: an item, or the resource and the scope that many items share. */
 abstract class OwnedAttributes implements Attributes {
-  protected readonly edits: TraceEdits
+  protected readonly edits: RequestEdits
   protected owner = 0
   protected first = 0
   protected end = 0
-  protected abstract readonly tag: number
+  /** Of a new attribute, as a field of its owner: one byte. */
+  protected tag = 0x0a
 
-  constructor(edits: TraceEdits) {
+  constructor(edits: RequestEdits) {
     this.edits = edits
   }
 
@@ -164,41 +166,39 @@ abstract class OwnedAttributes implements Attributes {
   }
 }
 
-export class SpanAttributes extends OwnedAttributes {
-  protected readonly tag = 0x4a
-
-  moveTo(span: number): void {
-    const row = span * column.SPAN_STRIDE
-    this.owner = span
-    this.first = this.edits.index.spans[row + column.SPAN_ATTR_FIRST]!
-    this.end = this.edits.index.spans[row + column.SPAN_ATTR_END]!
+export class ItemAttributes extends OwnedAttributes {
+  moveTo(item: number): void {
+    const { index } = this.edits
+    const row = item * column.ITEM_STRIDE
+    this.owner = item
+    this.tag = attributeTagOf(index, item)
+    this.first = index.items[row + column.ATTRS_FIRST]!
+    this.end = index.items[row + column.ATTRS_END]!
   }
 
   protected head(): number {
-    return this.edits.firstSpanPatch(this.owner)
+    return this.edits.itemPatches[this.owner]!
   }
 
   protected patch(start: number, end: number, from: number, to: number): number {
-    return this.edits.patchSpan(this.owner, start, end, from, to)
+    return this.edits.patchItem(this.owner, start, end, from, to)
   }
 
   protected tail(): number {
-    return this.edits.index.spans[this.owner * column.SPAN_STRIDE + column.SPAN_END]!
+    return this.edits.index.items[this.owner * column.ITEM_STRIDE + column.END]!
   }
 }
 
 export class ResourceAttributes extends OwnedAttributes {
-  protected readonly tag = 0x0a
-
   moveTo(resource: number): void {
-    const row = resource * column.RES_STRIDE
+    const row = resource * column.ENVELOPE_STRIDE
     this.owner = resource
-    this.first = this.edits.index.resources[row + column.RES_ATTR_FIRST]!
-    this.end = this.edits.index.resources[row + column.RES_ATTR_END]!
+    this.first = this.edits.index.resources[row + column.ATTRS_FIRST]!
+    this.end = this.edits.index.resources[row + column.ATTRS_END]!
   }
 
   protected head(): number {
-    return this.edits.firstResourcePatch(this.owner)
+    return this.edits.resourcePatches[this.owner]!
   }
 
   protected patch(start: number, end: number, from: number, to: number): number {
@@ -206,8 +206,36 @@ export class ResourceAttributes extends OwnedAttributes {
   }
 
   protected tail(): number {
-    const row = this.owner * column.RES_STRIDE
-    const end = this.edits.index.resources[row + column.RES_MESSAGE_END]!
-    return end >= 0 ? end : this.edits.index.resources[row + column.RES_START]!
+    return tailOf(this.edits.index.resources, this.owner)
   }
+}
+
+export class ScopeAttributes extends OwnedAttributes {
+  protected override tag = 0x1a
+
+  moveTo(scope: number): void {
+    const row = scope * column.ENVELOPE_STRIDE
+    this.owner = scope
+    this.first = this.edits.index.scopes[row + column.ATTRS_FIRST]!
+    this.end = this.edits.index.scopes[row + column.ATTRS_END]!
+  }
+
+  protected head(): number {
+    return this.edits.scopePatches[this.owner]!
+  }
+
+  protected patch(start: number, end: number, from: number, to: number): number {
+    return this.edits.patchScope(this.owner, start, end, from, to)
+  }
+
+  protected tail(): number {
+    return tailOf(this.edits.index.scopes, this.owner)
+  }
+}
+
+/** The end of the message within, or where it would be. */
+function tailOf(table: Int32Array, owner: number): number {
+  const row = owner * column.ENVELOPE_STRIDE
+  const end = table[row + column.MESSAGE_END]!
+  return end >= 0 ? end : table[row + column.START]!
 }

@@ -4,13 +4,14 @@
 // Source: https://protobuf.dev/programming-guides/encoding/ ("Last One Wins")
 
 import { ByteWriter } from './byte-writer.ts'
-import { type Field, type Message, TracesRequest, WIRE_VARINT } from './schema.ts'
-import type { TraceIndex } from './trace-index.ts'
+import type { RequestIndex } from './request-index.ts'
+import { type Field, type Message, WIRE_VARINT } from './schema.ts'
+import { SHAPES } from './shapes.ts'
 import { next, readUint32, skipValue } from './wire.ts'
 
-export function canonicalTraces(index: TraceIndex): Buffer {
+export function canonicalRequest(index: RequestIndex): Buffer {
   const out = new ByteWriter(index.bytes.length + 64)
-  writeMessage(out, index.bytes, TracesRequest)
+  writeMessage(out, index.bytes, SHAPES[index.signal].request)
   return out.copy()
 }
 
@@ -59,7 +60,8 @@ function occurrencesOf(known: readonly Occurrence[], field: Field): Occurrence[]
 function writeField(out: ByteWriter, bytes: Buffer, field: Field, occurrences: readonly Occurrence[]): void {
   if (occurrences.length === 0) return
   const tag = field.number * 8 + field.wire
-  if (field.repeated) {
+  if (field.repeated && field.wire !== 2) writePacked(out, bytes, field, occurrences)
+  else if (field.repeated) {
     for (const { start, end } of occurrences) writeValue(out, bytes.subarray(start, end), field, tag)
   } else if (field.kind === 'message') {
     // Messages merge, and laying their bytes end to end is how.
@@ -69,6 +71,13 @@ function writeField(out: ByteWriter, bytes: Buffer, field: Field, occurrences: r
     const last = occurrences.at(-1)!
     writeValue(out, bytes.subarray(last.start, last.end), field, tag)
   }
+}
+
+/** Repeated numbers, single ones and packed ones, in one packed field. */
+function writePacked(out: ByteWriter, bytes: Buffer, field: Field, occurrences: readonly Occurrence[]): void {
+  const start = out.begin(field.number * 8 + 2)
+  for (const occurrence of occurrences) out.raw(bytes, occurrence.start, occurrence.end)
+  out.end(start)
 }
 
 function writeValue(out: ByteWriter, value: Buffer, field: Field, tag: number): void {

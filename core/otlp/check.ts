@@ -2,7 +2,7 @@
 // the one shape that all SDKs write.
 
 import { next, readUint32, skipValue, skipVarint, MAX_DEPTH } from './wire.ts'
-import { type Field, type Message, WIRE_VARINT } from './schema.ts'
+import { type Field, type Message, WIRE_FIXED64, WIRE_LEN, WIRE_VARINT } from './schema.ts'
 import { isUtf8 } from './utf8.ts'
 
 /** The message is legal but uses a corner of protobuf (a singular field twice, two of a oneof): read it only after `canonical`. */
@@ -36,7 +36,13 @@ export function checkMessage(bytes: Uint8Array, view: DataView, p: number, end: 
       if (p < 0) return fault(start, `an unknown field runs out of ${shape.name}`)
       continue
     }
-    if ((tag & 7) !== field.wire) return fault(start, `${shape.name}.${field.json} has wire type ${tag & 7} instead of ${field.wire}`)
+    if ((tag & 7) !== field.wire) {
+      if (!field.repeated || (tag & 7) !== WIRE_LEN)
+        return fault(start, `${shape.name}.${field.json} has wire type ${tag & 7} instead of ${field.wire}`)
+      p = checkPacked(bytes, p, end, shape, field)
+      if (p < 0) return FAULT
+      continue
+    }
     if (!field.repeated) {
       const bit = field.oneof === undefined ? 1 << field.number : 1
       if ((seen & bit) !== 0) odd = ODD
@@ -49,6 +55,17 @@ export function checkMessage(bytes: Uint8Array, view: DataView, p: number, end: 
   }
   valueWasOdd = false
   return odd
+}
+
+/** Repeated numbers laid end to end in one field. Returns the position after it, or FAULT. */
+function checkPacked(bytes: Uint8Array, p: number, end: number, shape: Message, field: Field): number {
+  const length = readUint32(bytes, p, end)
+  if (length < 0 || next + length > end) return fault(p, `${shape.name}.${field.json} is longer than what holds it`)
+  p = next
+  const after = p + length
+  if (field.wire === WIRE_VARINT) while (p >= 0 && p < after) p = skipVarint(bytes, p, after)
+  else p = length % (field.wire === WIRE_FIXED64 ? 8 : 4) === 0 ? after : -1
+  return p < 0 ? fault(after - length, `${shape.name}.${field.json} holds half a number`) : after
 }
 
 let valueWasOdd = false
@@ -72,7 +89,8 @@ function checkValue(bytes: Uint8Array, view: DataView, p: number, end: number, s
       if (!isUtf8(bytes, view, p, after)) return fault(p, `${shape.name}.${field.json} is not valid UTF-8`)
       return after
     case 'id':
-      if (length !== 0 && length !== field.size) return fault(p, `${shape.name}.${field.json} has ${length} bytes instead of ${field.size}`)
+      if (length !== 0 && length !== field.size && field.loose !== true)
+        return fault(p, `${shape.name}.${field.json} has ${length} bytes instead of ${field.size}`)
       return after
     case 'message': {
       const result = checkMessage(bytes, view, p, after, field.message!, depth + 1)

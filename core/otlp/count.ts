@@ -4,5 +4,5 @@ import type { Signal } from '../batch.ts'
 import { indexChunk } from './requests.ts'
 
 export function countItems(signal: Signal, chunk: Uint8Array): number {
-  return indexChunk(signal, chunk).spanCount
+  return indexChunk(signal, chunk).itemCount
 }

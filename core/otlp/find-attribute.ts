@@ -1,9 +1,9 @@
 // Finds an attribute by its key in the columns of an index, comparing bytes. Cursors and the attributes processor call it per span.
 
-import { ATTR_KEY, ATTR_KEY_END, ATTR_STRIDE, type TraceIndex } from './trace-index.ts'
+import { ATTR_KEY, ATTR_KEY_END, ATTR_STRIDE, type RequestIndex } from './request-index.ts'
 
 /** The first attribute of that key from row `from` on, before row `end`; -1 where there is none. Rows are offsets into the columns. */
-export function findAttribute(index: TraceIndex, from: number, end: number, key: Uint8Array): number {
+export function findAttribute(index: RequestIndex, from: number, end: number, key: Uint8Array): number {
   const { attributes, bytes } = index
   const length = key.length
   for (let row = from; row < end; row += ATTR_STRIDE) {

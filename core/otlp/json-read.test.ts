@@ -6,9 +6,9 @@ import root from 'otlp-transformer-0213/build/src/generated/root.js'
 import t from 'tap'
 import { decodeWithProtobufEs } from './fixtures/oracles.ts'
 import { plainRequest } from './fixtures/wire-trees.ts'
-import { tracesFromJson } from './json-read.ts'
-import { tracesToJson } from './json-write.ts'
-import { admitTraces } from './traces.ts'
+import { fromJson } from './json-read.ts'
+import { toJson } from './json-write.ts'
+import { admit } from './requests.ts'
 import { MalformedError } from './wire.ts'
 
 // oxlint-disable-next-line typescript/no-explicit-any -- generated without types
@@ -29,7 +29,7 @@ function jsonOf(bytes: Uint8Array): string {
   )
 }
 
-const read = (json: string | Buffer): ReturnType<typeof tracesFromJson> => tracesFromJson(Buffer.from(json as string))
+const read = (json: string | Buffer): ReturnType<typeof fromJson> => fromJson('traces', Buffer.from(json as string))
 
 const IDS = '"traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b174"'
 const request = (...spans: string[]): string => `{"resourceSpans":[{"scopeSpans":[{"spans":[${spans.join(',')}]}]}]}`
@@ -78,7 +78,7 @@ t.test('what we wrote is read as it was, however it is laid out', async () => {
       plainRequest,
       fc.constantFrom((json: string) => json, spaced, escaped),
       (bytes, layout) => {
-        assert.deepEqual(seen(read(layout(tracesToJson(bytes))).bytes), seen(bytes))
+        assert.deepEqual(seen(read(layout(toJson('traces', bytes))).bytes), seen(bytes))
       },
     ),
     { numRuns: 150 },
@@ -294,7 +294,7 @@ t.test('strings: escapes, surrogates, and bytes that are no UTF-8', async (t) =>
   t.match(value('{"intValue":"1\\udfff2"}'), /not an integer/)
   const broken = Buffer.from(request(`{${IDS},"name":"good"}`, `{${IDS},"name":"bad!"}`))
   broken[broken.indexOf('bad!')] = 0xff
-  const { count, refused, reason } = admitTraces(read(broken).bytes)
+  const { count, refused, reason } = admit('traces', read(broken).bytes)
   t.same([count, refused], [1, 1])
   t.match(reason, /UTF-8/)
 })
@@ -384,7 +384,7 @@ t.test('what is not JSON refuses the request, and says where', async (t) => {
 
 t.test('JSON.parse and we agree on what is JSON', async () => {
   const bytes = fc.sample(plainRequest, { numRuns: 20, seed: 7 })
-  const json = bytes.map((each) => `{"u":[1.5e3,{"x":[true,null]}],${tracesToJson(each).slice(1).replace(/^\}$/, '"y":0}')}`)
+  const json = bytes.map((each) => `{"u":[1.5e3,{"x":[true,null]}],${toJson('traces', each).slice(1).replace(/^\}$/, '"y":0}')}`)
   const spot = fc.tuple(fc.nat(), fc.nat(2), fc.constantFrom(...'{}[],:"\\ \n0129-+.eEtfnau/x'.split('')))
   fc.assert(
     fc.property(fc.nat(json.length - 1), fc.array(spot, { minLength: 1, maxLength: 3 }), (which, spots) => {
@@ -409,7 +409,7 @@ function attempt<T>(work: () => T): T | Error {
 }
 
 t.test('random bytes and flipped bits are read or refused, never worse', async () => {
-  const sample = Buffer.from(tracesToJson(fc.sample(plainRequest, { numRuns: 1, seed: 3 })[0]!))
+  const sample = Buffer.from(toJson('traces', fc.sample(plainRequest, { numRuns: 1, seed: 3 })[0]!))
   fc.assert(
     fc.property(
       fc.array(fc.tuple(fc.nat(sample.length), fc.nat(255)), { maxLength: 4 }),
@@ -418,7 +418,7 @@ t.test('random bytes and flipped bits are read or refused, never worse', async (
         const body = Buffer.from(sample)
         for (const [at, byte] of flips) body[at] = byte
         for (const each of [body, Buffer.from(noise)]) {
-          const outcome = attempt(() => admitTraces(tracesFromJson(each).bytes))
+          const outcome = attempt(() => admit('traces', fromJson('traces', each).bytes))
           assert.ok(!(outcome instanceof Error) || outcome instanceof MalformedError, outcome instanceof Error ? outcome.message : '')
         }
       },
@@ -447,7 +447,7 @@ t.test('the time grows with the size, and no faster', async (t) => {
   const bestMs = (body: Buffer): number => {
     const times = Array.from({ length: 7 }, () => {
       const began = process.cpuUsage()
-      tracesFromJson(body)
+      fromJson('traces', body)
       const { user, system } = process.cpuUsage(began)
       return (user + system) / 1000
     })

@@ -1,5 +1,5 @@
 // OTLP/JSON to OTLP bytes, driven by the grammar: receivers turn a JSON request into what everyone else works on. What the bytes say is
-// for the walk to judge; here a span is refused that cannot be said in bytes.
+// for the walk to judge; here an item is refused that cannot be said in bytes.
 //
 // Source: the OTLP specification, "JSON Protobuf Encoding", and protobuf's own for what it leaves open: ids are hex, other bytes base64,
 // enums integers, 64-bit integers decimal strings or numbers, names lowerCamelCase; unknown members are ignored, null is absence.
@@ -10,26 +10,26 @@ import { writeBase64, writeHex } from './json-bytes.ts'
 import { type Member, namesOf } from './json-names.ts'
 import { high, low, negative, readInteger } from './json-numbers.ts'
 import { CLOSE_LIST, CLOSE_OBJECT, isDigit, JsonScanner, MINUS, OPEN_LIST, OPEN_OBJECT, QUOTE } from './json-scanner.ts'
-import { onlyTraces } from './requests.ts'
-import { type Kind, type Message, Span, TracesRequest } from './schema.ts'
+import { Metric } from './schema-metrics.ts'
+import type { Kind, Message } from './schema.ts'
+import { SHAPES, type Shapes } from './shapes.ts'
 import { MalformedError, MAX_DEPTH, next, readUint32, skipValue } from './wire.ts'
 
 export interface FromJson {
-  /** A request without the refused spans. It has yet to be admitted. */
+  /** A request without the refused items. It has yet to be admitted. */
   readonly bytes: Buffer
   readonly refused: number
-  /** Why the first refused span was; empty where none was. */
+  /** Why the first refused item was; empty where none was. */
   readonly reason: string
 }
 
 /** @throws MalformedError where the body is not JSON, or is wrong outside of any item. */
 export function fromJson(signal: Signal, body: Uint8Array): FromJson {
-  onlyTraces(signal)
-  return tracesFromJson(body)
+  return new JsonReader(body, SHAPES[signal]).read()
 }
 
 export function tracesFromJson(body: Uint8Array): FromJson {
-  return new JsonReader(body, Span).read(TracesRequest)
+  return fromJson('traces', body)
 }
 
 /** Thrown to leave an item. One object for all, because a sender can cause it as often as it likes; the reason stands in the reader. */
@@ -44,8 +44,7 @@ const TWO_31 = 0x8000_0000
 class JsonReader {
   readonly #json: JsonScanner
   readonly #out: ByteWriter
-  /** What is refused alone: spans, data points, log records. */
-  readonly #item: Message
+  readonly #shapes: Shapes
   #refused = 0
   #firstReason = ''
   #reason = ''
@@ -53,18 +52,18 @@ class JsonReader {
   /** How many bytes removing shadowed members may still look through: repeating one for ever must not cost more than reading it. */
   #removalBytes: number
 
-  constructor(body: Uint8Array, item: Message) {
+  constructor(body: Uint8Array, shapes: Shapes) {
     this.#json = new JsonScanner(Buffer.from(body.buffer, body.byteOffset, body.length))
     // Rarely is a value longer in protobuf than its name and itself in JSON.
     this.#out = new ByteWriter(body.length + 64)
-    this.#item = item
+    this.#shapes = shapes
     this.#removalBytes = 4 * body.length + 65_536
   }
 
-  read(shape: Message): FromJson {
+  read(): FromJson {
     try {
       if (this.#json.peek() !== OPEN_OBJECT) this.#json.fail('expected {')
-      this.#message(shape, 0)
+      this.#message(this.#shapes.request, 0)
     } catch (error) {
       if (error === FAULT) throw new MalformedError(this.#reasonAt, this.#reason)
       throw error
@@ -106,26 +105,68 @@ class JsonReader {
     if (!this.#json.empty(CLOSE_LIST)) {
       do {
         const first = this.#json.peek()
-        if (member.field.message === this.#item) this.#alone(shape, member, first, depth)
+        if (this.#isAlone(member.field.message)) this.#alone(shape, member, first, depth)
         else this.#element(shape, member, first, depth)
       } while (this.#json.more(CLOSE_LIST))
     }
     if (member.packed) this.#out.end(packed)
   }
 
-  /** An item: a fault in it refuses it, and leaves its neighbours. */
+  /** An item, or a metric: what is wrong in it outside of its points refuses them all. */
+  #isAlone(message: Message | undefined): boolean {
+    return message !== undefined && (message === Metric || this.#shapes.items.has(message))
+  }
+
+  /** A fault in it refuses it, and leaves its neighbours. */
   #alone(shape: Message, member: Member, first: number, depth: number): void {
     const { p } = this.#json
     const { at } = this.#out
+    const refused = this.#refused
     try {
       this.#element(shape, member, first, depth)
     } catch (error) {
       if (error !== FAULT) throw error
-      if (this.#refused++ === 0) this.#firstReason = `${this.#reason} at byte ${this.#reasonAt}`
+      if (refused === 0) this.#firstReason = `${this.#reason} at byte ${this.#reasonAt}`
       this.#out.at = at
+      this.#json.p = p
+      // Without a point, a metric counts for one: nobody must be told that everything was taken.
+      const items = member.field.message === Metric ? Math.max(1, this.#countPoints()) : 1
+      this.#refused = refused + items
       this.#json.p = p
       this.#json.skip()
     }
+  }
+
+  /** How many data points the metric at `p` holds. Its JSON is whole up to where the fault was; what is not fails as a whole. */
+  #countPoints(): number {
+    const json = this.#json
+    let count = 0
+    if (json.peek() !== OPEN_OBJECT) return 0
+    this.#eachMember((metricName) => {
+      if (Metric.byJson.get(metricName)?.oneof === undefined || json.peek() !== OPEN_OBJECT) return json.skip()
+      this.#eachMember((name) => {
+        if (name !== 'dataPoints' || json.peek() !== OPEN_LIST) return json.skip()
+        json.p++
+        if (json.empty(CLOSE_LIST)) return
+        do {
+          json.peek()
+          json.skip()
+          count++
+        } while (json.more(CLOSE_LIST))
+      })
+    })
+    return count
+  }
+
+  /** Calls `take` at the value of every member of the object at `p`. */
+  #eachMember(take: (name: string) => void): void {
+    const json = this.#json
+    json.p++
+    if (json.empty(CLOSE_OBJECT)) return
+    do {
+      json.name()
+      take(json.text.toString('utf8', json.start, json.stop))
+    } while (json.more(CLOSE_OBJECT))
   }
 
   #element(shape: Message, member: Member, first: number, depth: number): void {
@@ -168,8 +209,13 @@ class JsonReader {
       out.varint(stop - start)
       return copyText(out, text, start, stop)
     }
+    const fieldAt = out.at
     const begin = out.begin(member.tag)
     const done = kind === 'id' ? writeHex(out, text, start, stop) : writeBase64(out, text, start, stop)
+    if (!done && member.field.loose === true) {
+      out.at = fieldAt // as with an id of a wrong length: what holds it goes on without it
+      return
+    }
     if (!done) this.#fault(`${shape.name}.${member.field.json} is not ${kind === 'id' ? 'hex' : 'base64'}`, at)
     out.end(begin)
   }
@@ -197,10 +243,13 @@ class JsonReader {
 
   #writeInteger(kind: Kind): void {
     const out = this.#out
-    if (kind === 'fixed64' || kind === 'fixed32') {
+    if (kind === 'fixed64' || kind === 'sfixed64' || kind === 'fixed32') {
       out.reserve(8)
       out.at = out.bytes.writeUInt32LE(low, out.at)
-      if (kind === 'fixed64') out.at = out.bytes.writeUInt32LE(high, out.at)
+      if (kind !== 'fixed32') out.at = out.bytes.writeUInt32LE(high, out.at)
+    } else if (kind === 'sint32') {
+      const value = low | 0
+      out.varint(((value << 1) ^ (value >> 31)) >>> 0)
     } else if (high < 0x20_0000) out.varint(high * 0x1_0000_0000 + low)
     else out.int64((BigInt(high) << 32n) | BigInt(low))
   }
@@ -247,18 +296,20 @@ class JsonReader {
 
 /** What is zero or empty is not written, unless that it is there says something. */
 function isImplicit({ field }: Member): boolean {
-  return !field.repeated && field.oneof === undefined
+  return !field.repeated && field.oneof === undefined && field.optional !== true
 }
 
 /** Whether the integer that was read last fits. */
 function isInRange(kind: Kind): boolean {
   switch (kind) {
     case 'fixed64':
+    case 'uint64':
       return !negative
     case 'fixed32':
     case 'uint32':
       return !negative && high === 0
     case 'enum':
+    case 'sint32':
       return negative ? high === 0xffff_ffff && low >= TWO_31 : high === 0 && low < TWO_31
     default:
       return negative ? high >= TWO_31 : high < TWO_31

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import root from 'otlp-transformer-0213/build/src/generated/root.js'
 import { decodeWithProtobufEs, decodeWithProtobufjs } from './fixtures/oracles.ts'
 import { oddRequest, plainRequest } from './fixtures/wire-trees.ts'
-import { tracesToJson } from './json-write.ts'
+import { toJson } from './json-write.ts'
 import { encodeTraces } from '../testing/index.ts'
 
 // oxlint-disable-next-line typescript/no-explicit-any -- generated without types
@@ -21,7 +21,7 @@ function fromJson(json: string): Uint8Array {
 t.test('another library reads the same out of the JSON as out of the bytes', async () => {
   fc.assert(
     fc.property(plainRequest, (bytes) => {
-      assert.deepEqual(decodeWithProtobufjs(fromJson(tracesToJson(bytes))), decodeWithProtobufjs(bytes))
+      assert.deepEqual(decodeWithProtobufjs(fromJson(toJson('traces', bytes))), decodeWithProtobufjs(bytes))
     }),
     { numRuns: 150 },
   )
@@ -30,7 +30,7 @@ t.test('another library reads the same out of the JSON as out of the bytes', asy
 t.test('an odd request says in JSON what it means', async () => {
   fc.assert(
     fc.property(oddRequest, (bytes) => {
-      const json = tracesToJson(bytes)
+      const json = toJson('traces', bytes)
       assert.equal(json.includes('\n'), false)
       assert.deepEqual(decodeWithProtobufjs(fromJson(json)), decodeWithProtobufEs(bytes))
     }),
@@ -39,7 +39,8 @@ t.test('an odd request says in JSON what it means', async () => {
 })
 
 t.test('writes what the specification shows', async (t) => {
-  const json = tracesToJson(
+  const json = toJson(
+    'traces',
     encodeTraces([
       {
         resource: { 'service.name': 'shop' },

@@ -4,20 +4,19 @@
 // "JSON Protobuf Encoding": ids are hex, other bytes base64, enums integers, 64-bit integers decimal strings.
 
 import type { Signal } from '../batch.ts'
-import { onlyTraces } from './requests.ts'
-import { type Field, type Message, TracesRequest } from './schema.ts'
-import { indexTraces } from './traces.ts'
-import { next, readUint32, skipValue } from './wire.ts'
+import { indexChunk } from './requests.ts'
+import type { Field, Message } from './schema.ts'
+import { SHAPES } from './shapes.ts'
+import { next, readUint32, skipValue, skipVarint } from './wire.ts'
 
 /** A request as one line of JSON. */
 export function toJson(signal: Signal, chunk: Uint8Array): string {
-  onlyTraces(signal)
-  return tracesToJson(chunk)
+  const { bytes } = indexChunk(signal, chunk) // canonical where the request is odd: below, a singular field comes once
+  return writeMessage(bytes, 0, bytes.length, SHAPES[signal].request)
 }
 
 export function tracesToJson(chunk: Uint8Array): string {
-  const { bytes } = indexTraces(chunk) // canonical where the request is odd: below, a singular field comes once
-  return writeMessage(bytes, 0, bytes.length, TracesRequest)
+  return toJson('traces', chunk)
 }
 
 /** The checked message in `[p, end)`; recursion is as deep as the walk's bound. */
@@ -31,19 +30,32 @@ function writeMessage(bytes: Buffer, p: number, end: number, shape: Message): st
     const after = skipValue(bytes, p, end, tag, 0)
     const field = shape.fields[tag >>> 3]
     if (field !== undefined) {
-      const value = writeValue(bytes, p, after, field)
+      const value = (tag & 7) === field.wire ? writeValue(bytes, p, after, field) : writePacked(bytes, p, after, field)
       if (!field.repeated) members.push(`"${field.json}":${value}`)
       else {
         lists ??= new Map()
         const list = lists.get(field)
-        if (list === undefined) lists.set(field, [value])
-        else list.push(value)
+        if (list === undefined) lists.set(field, value === '' ? [] : [value])
+        else if (value !== '') list.push(value)
       }
     }
     p = after
   }
   if (lists !== undefined) for (const [field, list] of lists) members.push(`"${field.json}":[${list.join(',')}]`)
   return `{${members.join(',')}}`
+}
+
+/** Repeated numbers in one field, as the elements of a list; empty where there is none. */
+function writePacked(bytes: Buffer, p: number, end: number, field: Field): string {
+  const elements: string[] = []
+  readUint32(bytes, p, end)
+  p = next
+  while (p < end) {
+    const after = field.wire === 0 ? skipVarint(bytes, p, end) : p + (field.wire === 1 ? 8 : 4)
+    elements.push(writeValue(bytes, p, after, field))
+    p = after
+  }
+  return elements.join(',')
 }
 
 function writeValue(bytes: Buffer, p: number, end: number, field: Field): string {
@@ -62,6 +74,14 @@ function writeValue(bytes: Buffer, p: number, end: number, field: Field): string
       return `"${bytes.toString('base64', p, end)}"`
     case 'fixed64':
       return `"${bytes.readBigUInt64LE(p)}"`
+    case 'sfixed64':
+      return `"${bytes.readBigInt64LE(p)}"`
+    case 'uint64':
+      return `"${BigInt.asUintN(64, readVarint(bytes, p, end))}"`
+    case 'sint32': {
+      const coded = Number(BigInt.asUintN(32, readVarint(bytes, p, end)))
+      return String((coded >>> 1) ^ -(coded & 1))
+    }
     case 'int64':
       return `"${BigInt.asIntN(64, readVarint(bytes, p, end))}"`
     case 'fixed32':

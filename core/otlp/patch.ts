@@ -1,7 +1,7 @@
-// What an edit is: a range of the request that becomes a range of the arena. Recorded by TraceEdits, read by the splicer.
+// What an edit is: a range of the request that becomes a range of the arena. Recorded by RequestEdits, read by the splicer.
 
 import type { ByteWriter } from './byte-writer.ts'
-import type { TraceIndex } from './trace-index.ts'
+import type { RequestIndex } from './request-index.ts'
 
 /** Columns of one patch: bytes [START, END) of the request become bytes [FROM, TO) of the arena. */
 export const PATCH_START = 0
@@ -18,15 +18,18 @@ export const PATCH_STRIDE = 8
 
 /** Everything that was recorded on one request. */
 export interface Recorded {
-  readonly index: TraceIndex
+  readonly index: RequestIndex
   /** The bytes that patches put in. */
   readonly arena: ByteWriter
   readonly patches: Int32Array
-  /** For each span and each resource the first of its patches, a list in ascending order of START; -1: none. */
-  readonly spanPatches: Int32Array
+  /** For each item, resource (its message), scope (its message) and metric the first of its patches, in ascending order; -1: none. */
+  readonly itemPatches: Int32Array
   readonly resourcePatches: Int32Array
-  /** 1: this span is left out. */
+  readonly scopePatches: Int32Array
+  readonly metricPatches: Int32Array
+  /** 1: this one is left out. */
   readonly dropped: Uint8Array
+  readonly droppedMetrics: Uint8Array
   /** What the walk refused is left out. */
   readonly cutsRefused: boolean
 }

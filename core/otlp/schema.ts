@@ -1,21 +1,40 @@
 // The grammar of OTLP as tables: field numbers, JSON names and kinds. The strict check, canonical re-encoding and JSON all read these.
-// Source: opentelemetry-proto 1.9 (common/v1, resource/v1, trace/v1, collector/trace/v1).
+// Here is what all signals share, and the span; schema-logs.ts and schema-metrics.ts have the other items, shapes.ts the requests.
+// Source: opentelemetry-proto 1.9 (common/v1, resource/v1, trace/v1).
 
 /** How a field's value is written, in protobuf and in OTLP/JSON. `id` is bytes on the wire and hex in JSON; other bytes are base64. */
-export type Kind = 'string' | 'bytes' | 'id' | 'fixed64' | 'fixed32' | 'uint32' | 'int64' | 'enum' | 'bool' | 'double' | 'message'
+export type Kind =
+  | 'string'
+  | 'bytes'
+  | 'id'
+  | 'fixed64'
+  | 'sfixed64'
+  | 'fixed32'
+  | 'uint32'
+  | 'uint64'
+  | 'sint32'
+  | 'int64'
+  | 'enum'
+  | 'bool'
+  | 'double'
+  | 'message'
 
 export interface Field {
   readonly number: number
   /** lowerCamelCase, as in OTLP/JSON. */
   readonly json: string
   readonly kind: Kind
-  /** The wire type in which it must arrive. */
+  /** The wire type in which it must arrive; repeated numbers may also come packed. */
   readonly wire: number
   readonly repeated: boolean
+  /** Presence is explicit: zero is something else than nothing. */
+  readonly optional?: boolean
   /** Fields of one oneof share its name: the last one on the wire wins, and presence is explicit. */
   readonly oneof?: string
   /** Length in bytes of an `id`. */
   readonly size?: number
+  /** An `id` of another length is no fault: what holds it goes on without it. */
+  readonly loose?: boolean
   /** What a `message` field holds. */
   readonly message?: Message
 }
@@ -37,6 +56,7 @@ export const WIRE_FIXED32 = 5
 function wireTypeOf(kind: Kind): number {
   switch (kind) {
     case 'fixed64':
+    case 'sfixed64':
     case 'double':
       return WIRE_FIXED64
     case 'fixed32':
@@ -51,16 +71,21 @@ function wireTypeOf(kind: Kind): number {
   }
 }
 
-class Table implements Message {
+export class Table implements Message {
   readonly name: string
   readonly fields: (Field | undefined)[] = []
-  readonly byJson = new Map<string, Field>()
+  readonly byJson: Map<string, Field> = new Map<string, Field>()
 
   constructor(name: string) {
     this.name = name
   }
 
-  add(number: number, json: string, kind: Kind, more: Partial<Pick<Field, 'repeated' | 'oneof' | 'size' | 'message'>> = {}): this {
+  add(
+    number: number,
+    json: string,
+    kind: Kind,
+    more: Partial<Pick<Field, 'repeated' | 'optional' | 'oneof' | 'size' | 'loose' | 'message'>> = {},
+  ): this {
     const field: Field = { number, json, kind, wire: wireTypeOf(kind), repeated: false, ...more }
     while (this.fields.length <= number) this.fields.push(undefined) // holes would make the array slow
     this.fields[number] = field
@@ -140,12 +165,6 @@ const span = new Table('Span')
   .scalar(14, 'droppedLinksCount', 'uint32')
   .one(15, 'status', status)
   .scalar(16, 'flags', 'fixed32')
-const scopeSpans = new Table('ScopeSpans').one(1, 'scope', scope).many(2, 'spans', span).scalar(3, 'schemaUrl', 'string')
-const resourceSpans = new Table('ResourceSpans')
-  .one(1, 'resource', resource)
-  .many(2, 'scopeSpans', scopeSpans)
-  .scalar(3, 'schemaUrl', 'string')
-const tracesRequest = new Table('ExportTraceServiceRequest').many(1, 'resourceSpans', resourceSpans)
 
 export const AnyValue: Message = anyValue
 export const KeyValue: Message = keyValue
@@ -155,6 +174,3 @@ export const Span: Message = span
 export const SpanEvent: Message = spanEvent
 export const SpanLink: Message = spanLink
 export const SpanStatus: Message = status
-export const ScopeSpans: Message = scopeSpans
-export const ResourceSpans: Message = resourceSpans
-export const TracesRequest: Message = tracesRequest

@@ -1,8 +1,8 @@
-// Writes a traces request anew with its edits in it: what nobody touched is copied as it stands, and every ancestor of a change gets its
-// length anew. Called by TraceEdits.build. Two passes, for protobuf puts a length before what it measures.
+// Writes a request anew with its edits in it: what nobody touched is copied as it stands, and every ancestor of a change gets its length
+// anew. Called by RequestEdits.build. Two passes, for protobuf puts a length before what it measures.
 
-import * as column from './trace-index.ts'
-import { grown } from './trace-index.ts'
+import * as column from './request-index.ts'
+import { grown } from './request-index.ts'
 import { PATCH_END, PATCH_FROM, PATCH_NEXT, PATCH_START, PATCH_TO, type Recorded } from './patch.ts'
 import { varintSize } from './wire.ts'
 
@@ -12,10 +12,16 @@ const WORTH_A_CALL = 32
 export class Splicer {
   readonly #edits: Recorded
   /** How many bytes longer each becomes by what changes inside of it. GONE: it is left out. */
-  #spanGrowth: Int32Array = new Int32Array(1024)
+  #itemGrowth: Int32Array = new Int32Array(1024)
+  #metricGrowth: Int32Array = new Int32Array(0)
   #scopeGrowth: Int32Array = new Int32Array(16)
-  #messageGrowth: Int32Array = new Int32Array(16)
   #resourceGrowth: Int32Array = new Int32Array(16)
+  /** The same of the message within: a metric's data, a scope's and a resource's own message. */
+  #dataGrowth: Int32Array = new Int32Array(0)
+  #scopeMessageGrowth: Int32Array = new Int32Array(16)
+  #resourceMessageGrowth: Int32Array = new Int32Array(16)
+  /** What is left of the level that was measured last. */
+  #left = 0
 
   #out: Buffer = EMPTY
   #at = 0
@@ -27,10 +33,13 @@ export class Splicer {
 
   splice(): Buffer {
     const { index } = this.#edits
-    this.#spanGrowth = grown(this.#spanGrowth, index.spanCount)
+    this.#itemGrowth = grown(this.#itemGrowth, index.itemCount)
+    this.#metricGrowth = grown(this.#metricGrowth, index.metricCount)
+    this.#dataGrowth = grown(this.#dataGrowth, index.metricCount)
     this.#scopeGrowth = grown(this.#scopeGrowth, index.scopeCount)
-    this.#messageGrowth = grown(this.#messageGrowth, index.resourceCount)
+    this.#scopeMessageGrowth = grown(this.#scopeMessageGrowth, index.scopeCount)
     this.#resourceGrowth = grown(this.#resourceGrowth, index.resourceCount)
+    this.#resourceMessageGrowth = grown(this.#resourceMessageGrowth, index.resourceCount)
     const growth = this.#measure()
     this.#out = Buffer.allocUnsafeSlow(index.bytes.length + growth)
     this.#at = this.#copied = 0
@@ -45,84 +54,105 @@ export class Splicer {
   // ---- first pass: how much longer everything becomes, from the inside out
 
   #measure(): number {
-    const { index } = this.#edits
-    const { resources, scopes, spans } = index
-    this.#scopeGrowth.fill(0, 0, index.scopeCount)
+    const { resourceCount, resources } = this.#edits.index
     if (this.#edits.cutsRefused) this.#measureRefused()
     let growth = 0
-    for (let r = 0; r < index.resourceCount; r++) {
-      const row = r * column.RES_STRIDE
-      let within = this.#measureMessage(r, row)
-      let scopesLeft = 0
-      const scopeEnd = resources[row + column.RES_SCOPE_END]!
-      for (let c = resources[row + column.RES_SCOPE_FIRST]!; c < scopeEnd; c++) {
-        const scopeRow = c * column.SCOPE_STRIDE
-        let scopeGrowth = this.#scopeGrowth[c]!
-        const spanEnd = scopes[scopeRow + column.SCOPE_SPAN_END]!
-        let spansLeft = 0
-        for (let s = scopes[scopeRow + column.SCOPE_SPAN_FIRST]!; s < spanEnd; s++) {
-          const spanRow = s * column.SPAN_STRIDE
-          if (this.#edits.dropped[s] === 1) {
-            scopeGrowth -= spans[spanRow + column.SPAN_END]! - spans[spanRow + column.SPAN_TAG]!
-            continue
-          }
-          spansLeft++
-          const inSpan = (this.#spanGrowth[s] = this.#growthOf(this.#edits.spanPatches[s]!))
-          if (inSpan !== 0)
-            scopeGrowth += outer(
-              inSpan,
-              spans[spanRow + column.SPAN_LENGTH]!,
-              spans[spanRow + column.SPAN_START]!,
-              spans[spanRow + column.SPAN_END]!,
-            )
-        }
-        const lostSpans =
-          spanEnd > scopes[scopeRow + column.SCOPE_SPAN_FIRST]! || (this.#edits.cutsRefused && scopes[scopeRow + column.SCOPE_REFUSED]! > 0)
-        if (spansLeft === 0 && lostSpans) {
-          this.#scopeGrowth[c] = GONE
-          within -= scopes[scopeRow + column.SCOPE_END]! - scopes[scopeRow + column.SCOPE_TAG]!
-        } else {
-          scopesLeft++
-          this.#scopeGrowth[c] = scopeGrowth
-          if (scopeGrowth !== 0)
-            within += outer(
-              scopeGrowth,
-              scopes[scopeRow + column.SCOPE_LENGTH]!,
-              scopes[scopeRow + column.SCOPE_START]!,
-              scopes[scopeRow + column.SCOPE_END]!,
-            )
-        }
-      }
-      if (scopesLeft === 0 && scopeEnd > resources[row + column.RES_SCOPE_FIRST]!) {
+    for (let r = 0; r < resourceCount; r++) {
+      const row = r * column.ENVELOPE_STRIDE
+      const message = (this.#resourceMessageGrowth[r] = this.#growthOf(this.#edits.resourcePatches[r]!))
+      let within = messageGrowth(message, resources, row)
+      const first = resources[row + column.CHILD_FIRST]!
+      const end = resources[row + column.CHILD_END]!
+      within += this.#measureScopes(first, end)
+      this.#resourceGrowth[r] = within
+      if (this.#left === 0 && end > first) {
         this.#resourceGrowth[r] = GONE
-        growth -= resources[row + column.RES_END]! - resources[row + column.RES_TAG]!
-      } else {
-        this.#resourceGrowth[r] = within
-        if (within !== 0)
-          growth += outer(within, resources[row + column.RES_LENGTH]!, resources[row + column.RES_START]!, resources[row + column.RES_END]!)
-      }
+        growth -= sizeOf(resources, row)
+      } else if (within !== 0) growth += outer(within, resources, row)
     }
     return growth
   }
 
-  #measureRefused(): void {
-    const { refused, refusedRanges } = this.#edits.index
-    for (let i = 0; i < refusedRanges * column.REFUSED_STRIDE; i += column.REFUSED_STRIDE)
-      this.#scopeGrowth[refused[i + column.REFUSED_SCOPE]!]! -= refused[i + column.REFUSED_END]! - refused[i + column.REFUSED_TAG]!
+  #measureScopes(first: number, end: number): number {
+    const { scopes, signal } = this.#edits.index
+    let growth = 0
+    let left = 0
+    for (let c = first; c < end; c++) {
+      const row = c * column.ENVELOPE_STRIDE
+      const message = (this.#scopeMessageGrowth[c] = this.#growthOf(this.#edits.scopePatches[c]!))
+      let within = messageGrowth(message, scopes, row)
+      const firstChild = scopes[row + column.CHILD_FIRST]!
+      const endChild = scopes[row + column.CHILD_END]!
+      const lostRefused = this.#edits.cutsRefused && scopes[row + column.REFUSED]! > 0
+      if (lostRefused) within += this.#refusedGrowth[c]!
+      within += signal === 'metrics' ? this.#measureMetrics(firstChild, endChild) : this.#measureItems(firstChild, endChild)
+      this.#scopeGrowth[c] = within
+      if (this.#left === 0 && (endChild > firstChild || lostRefused)) {
+        this.#scopeGrowth[c] = GONE
+        growth -= sizeOf(scopes, row)
+        continue
+      }
+      left++
+      if (within !== 0) growth += outer(within, scopes, row)
+    }
+    this.#left = left
+    return growth
   }
 
-  /** The growth of ResourceSpans by its resource's message, which is made where there was none. */
-  #measureMessage(r: number, row: number): number {
-    const { resources } = this.#edits.index
-    const growth = (this.#messageGrowth[r] = this.#growthOf(this.#edits.resourcePatches[r]!))
-    if (growth === 0) return 0
-    if (resources[row + column.RES_MESSAGE_TAG]! < 0) return 1 + varintSize(growth) + growth
-    return outer(
-      growth,
-      resources[row + column.RES_MESSAGE_LENGTH]!,
-      resources[row + column.RES_MESSAGE_START]!,
-      resources[row + column.RES_MESSAGE_END]!,
-    )
+  #measureMetrics(first: number, end: number): number {
+    const { metrics } = this.#edits.index
+    let growth = 0
+    let left = 0
+    for (let m = first; m < end; m++) {
+      const row = m * column.METRIC_STRIDE
+      const firstPoint = metrics[row + column.CHILD_FIRST]!
+      const endPoint = metrics[row + column.CHILD_END]!
+      const lostRefused = this.#edits.cutsRefused && metrics[row + column.REFUSED]! !== 0
+      let data = lostRefused && metrics[row + column.REFUSED]! > 0 ? this.#refusedGrowth[m]! : 0
+      data += this.#measureItems(firstPoint, endPoint)
+      if (this.#edits.droppedMetrics[m] === 1 || (this.#left === 0 && (endPoint > firstPoint || lostRefused))) {
+        this.#metricGrowth[m] = GONE
+        growth -= sizeOf(metrics, row)
+        continue
+      }
+      left++
+      this.#dataGrowth[m] = data
+      const within = this.#growthOf(this.#edits.metricPatches[m]!) + messageGrowth(data, metrics, row)
+      this.#metricGrowth[m] = within
+      if (within !== 0) growth += outer(within, metrics, row)
+    }
+    this.#left = left
+    return growth
+  }
+
+  #measureItems(first: number, end: number): number {
+    const { items } = this.#edits.index
+    const { dropped, itemPatches } = this.#edits
+    let growth = 0
+    let left = 0
+    for (let s = first; s < end; s++) {
+      const row = s * column.ITEM_STRIDE
+      if (dropped[s] === 1) {
+        growth -= sizeOf(items, row)
+        continue
+      }
+      left++
+      const within = (this.#itemGrowth[s] = this.#growthOf(itemPatches[s]!))
+      if (within !== 0) growth += outer(within, items, row)
+    }
+    this.#left = left
+    return growth
+  }
+
+  /** By what held them, scopes or metrics: what refused items take away. */
+  #refusedGrowth: Int32Array = new Int32Array(0)
+
+  #measureRefused(): void {
+    const { refused, refusedRanges, metricCount, scopeCount, signal } = this.#edits.index
+    const holders = signal === 'metrics' ? metricCount : scopeCount
+    this.#refusedGrowth = grown(this.#refusedGrowth, holders).fill(0, 0, holders)
+    for (let i = 0; i < refusedRanges * column.RANGE_STRIDE; i += column.RANGE_STRIDE)
+      this.#refusedGrowth[refused[i + column.RANGE_PARENT]!]! -= refused[i + column.RANGE_END]! - refused[i + column.RANGE_TAG]!
   }
 
   #growthOf(patch: number): number {
@@ -136,106 +166,121 @@ export class Splicer {
   // ---- second pass: copy and splice, front to back
 
   #writeResource(r: number): void {
-    const { resources, scopes } = this.#edits.index
-    const row = r * column.RES_STRIDE
-    const growth = this.#resourceGrowth[r]!
-    if (growth === GONE) return this.#skip(resources[row + column.RES_TAG]!, resources[row + column.RES_END]!)
-    this.#writeLength(growth, resources[row + column.RES_LENGTH]!, resources[row + column.RES_START]!, resources[row + column.RES_END]!)
-    if (this.#edits.resourcePatches[r]! >= 0) this.#writeMessage(r, row)
-    const scopeEnd = resources[row + column.RES_SCOPE_END]!
-    for (let c = resources[row + column.RES_SCOPE_FIRST]!; c < scopeEnd; c++) {
-      const scopeRow = c * column.SCOPE_STRIDE
-      const scopeGrowth = this.#scopeGrowth[c]!
-      if (scopeGrowth === GONE) {
-        this.#skip(scopes[scopeRow + column.SCOPE_TAG]!, scopes[scopeRow + column.SCOPE_END]!)
-        continue
-      }
-      this.#writeLength(
-        scopeGrowth,
-        scopes[scopeRow + column.SCOPE_LENGTH]!,
-        scopes[scopeRow + column.SCOPE_START]!,
-        scopes[scopeRow + column.SCOPE_END]!,
-      )
-      this.#writeSpans(scopes[scopeRow + column.SCOPE_SPAN_FIRST]!, scopes[scopeRow + column.SCOPE_SPAN_END]!, c)
-    }
-  }
-
-  #writeMessage(r: number, row: number): void {
     const { resources } = this.#edits.index
-    if (resources[row + column.RES_MESSAGE_TAG]! >= 0) {
-      this.#writeLength(
-        this.#messageGrowth[r]!,
-        resources[row + column.RES_MESSAGE_LENGTH]!,
-        resources[row + column.RES_MESSAGE_START]!,
-        resources[row + column.RES_MESSAGE_END]!,
-      )
-    } else if (this.#messageGrowth[r]! > 0) {
-      this.#copyTo(resources[row + column.RES_START]!)
-      this.#out[this.#at++] = 0x0a
-      this.#writeVarint(this.#messageGrowth[r]!)
-    }
-    this.#writePatches(this.#edits.resourcePatches[r]!)
+    const row = r * column.ENVELOPE_STRIDE
+    const growth = this.#resourceGrowth[r]!
+    if (growth === GONE) return this.#skip(resources[row + column.TAG]!, resources[row + column.END]!)
+    this.#writeLength(growth, resources, row)
+    const patch = this.#edits.resourcePatches[r]!
+    if (patch >= 0) this.#writeMessage(this.#resourceMessageGrowth[r]!, patch, resources, row)
+    const end = resources[row + column.CHILD_END]!
+    for (let c = resources[row + column.CHILD_FIRST]!; c < end; c++) this.#writeScope(c)
   }
 
-  #writeSpans(first: number, end: number, scope: number): void {
-    const { spans, refused } = this.#edits.index
-    // Refused ranges lie in order, like spans; both are merged by offset.
-    let range = this.#edits.cutsRefused ? this.#firstRefusedOf(scope) : -1
+  #writeScope(c: number): void {
+    const { scopes, signal } = this.#edits.index
+    const row = c * column.ENVELOPE_STRIDE
+    const growth = this.#scopeGrowth[c]!
+    if (growth === GONE) return this.#skip(scopes[row + column.TAG]!, scopes[row + column.END]!)
+    this.#writeLength(growth, scopes, row)
+    const patch = this.#edits.scopePatches[c]!
+    if (patch >= 0) this.#writeMessage(this.#scopeMessageGrowth[c]!, patch, scopes, row)
+    const first = scopes[row + column.CHILD_FIRST]!
+    const end = scopes[row + column.CHILD_END]!
+    if (signal === 'metrics') for (let m = first; m < end; m++) this.#writeMetric(m)
+    else this.#writeItems(first, end, c, scopes[row + column.REFUSED]!)
+  }
+
+  /** The Resource or InstrumentationScope at `row`, which is made where there was none. */
+  #writeMessage(growth: number, patch: number, table: Int32Array, row: number): void {
+    if (table[row + column.MESSAGE_TAG]! >= 0) this.#writeMessageLength(growth, table, row)
+    else if (growth > 0) {
+      this.#copyTo(table[row + column.START]!)
+      this.#out[this.#at++] = 0x0a
+      this.#writeVarint(growth)
+    }
+    this.#writePatches(patch)
+  }
+
+  /** Patches stand before its data and behind it. */
+  #writeMetric(m: number): void {
+    const { metrics } = this.#edits.index
+    const row = m * column.METRIC_STRIDE
+    const growth = this.#metricGrowth[m]!
+    if (growth === GONE) return this.#skip(metrics[row + column.TAG]!, metrics[row + column.END]!)
+    this.#writeLength(growth, metrics, row)
+    const dataAt = metrics[row + column.MESSAGE_TAG]!
+    const behind = this.#writePatches(this.#edits.metricPatches[m]!, dataAt < 0 ? metrics[row + column.END]! : dataAt)
+    if (dataAt >= 0) this.#writeMessageLength(this.#dataGrowth[m]!, metrics, row)
+    this.#writeItems(metrics[row + column.CHILD_FIRST]!, metrics[row + column.CHILD_END]!, m, metrics[row + column.REFUSED]!)
+    this.#writePatches(behind)
+  }
+
+  #writeItems(first: number, end: number, parent: number, refusedCount: number): void {
+    const { items, refused } = this.#edits.index
+    const { dropped, itemPatches } = this.#edits
+    // Refused ranges lie in order, like items; both are merged by offset.
+    let range = this.#edits.cutsRefused && refusedCount > 0 ? this.#firstRefusedOf(parent) : -1
     for (let s = first; s < end; s++) {
-      const row = s * column.SPAN_STRIDE
-      const tag = spans[row + column.SPAN_TAG]!
-      while (range >= 0 && refused[range + column.REFUSED_TAG]! < tag) range = this.#skipRefused(range, scope)
-      if (this.#edits.dropped[s] === 1) {
-        this.#skip(tag, spans[row + column.SPAN_END]!)
+      const row = s * column.ITEM_STRIDE
+      const tag = items[row + column.TAG]!
+      while (range >= 0 && refused[range + column.RANGE_TAG]! < tag) range = this.#skipRefused(range, parent)
+      if (dropped[s] === 1) {
+        this.#skip(tag, items[row + column.END]!)
         continue
       }
-      const patch = this.#edits.spanPatches[s]!
+      const patch = itemPatches[s]!
       if (patch < 0) continue
-      this.#writeLength(
-        this.#spanGrowth[s]!,
-        spans[row + column.SPAN_LENGTH]!,
-        spans[row + column.SPAN_START]!,
-        spans[row + column.SPAN_END]!,
-      )
+      this.#writeLength(this.#itemGrowth[s]!, items, row)
       this.#writePatches(patch)
     }
-    while (range >= 0) range = this.#skipRefused(range, scope)
+    while (range >= 0) range = this.#skipRefused(range, parent)
   }
 
-  #firstRefusedOf(scope: number): number {
-    const { refused, refusedRanges, scopes } = this.#edits.index
-    if (scopes[scope * column.SCOPE_STRIDE + column.SCOPE_REFUSED] === 0) return -1
-    // Ranges are in order of their scopes: binary search, for a hostile request may hold very many.
+  #firstRefusedOf(parent: number): number {
+    const { refused, refusedRanges } = this.#edits.index
+    // Ranges are in order of what held them: binary search, for a hostile request may hold very many.
     let low = 0
     let high = refusedRanges
     while (low < high) {
       const middle = (low + high) >>> 1
-      if (refused[middle * column.REFUSED_STRIDE + column.REFUSED_SCOPE]! < scope) low = middle + 1
+      if (refused[middle * column.RANGE_STRIDE + column.RANGE_PARENT]! < parent) low = middle + 1
       else high = middle
     }
-    return low * column.REFUSED_STRIDE
+    return low * column.RANGE_STRIDE
   }
 
-  #skipRefused(range: number, scope: number): number {
+  #skipRefused(range: number, parent: number): number {
     const { refused, refusedRanges } = this.#edits.index
-    this.#skip(refused[range + column.REFUSED_TAG]!, refused[range + column.REFUSED_END]!)
-    const following = range + column.REFUSED_STRIDE
-    return following < refusedRanges * column.REFUSED_STRIDE && refused[following + column.REFUSED_SCOPE] === scope ? following : -1
+    this.#skip(refused[range + column.RANGE_TAG]!, refused[range + column.RANGE_END]!)
+    const following = range + column.RANGE_STRIDE
+    return following < refusedRanges * column.RANGE_STRIDE && refused[following + column.RANGE_PARENT] === parent ? following : -1
   }
 
-  #writePatches(patch: number): void {
+  /** Those that begin up to `last`; returns the first that does not, or -1. */
+  #writePatches(patch: number, last = 0x7fff_ffff): number {
     const { patches } = this.#edits
-    for (; patch >= 0; patch = patches[patch + PATCH_NEXT]!) {
+    for (; patch >= 0 && patches[patch + PATCH_START]! <= last; patch = patches[patch + PATCH_NEXT]!) {
       this.#skip(patches[patch + PATCH_START]!, patches[patch + PATCH_END]!)
       this.#copy(this.#edits.arena.bytes, patches[patch + PATCH_FROM]!, patches[patch + PATCH_TO]!)
     }
+    return patch
   }
 
-  /** Copies up to the length at `lengthAt` and writes the new one, if it changed. */
-  #writeLength(growth: number, lengthAt: number, start: number, end: number): void {
+  /** Copies up to the length of what stands at `row` and writes the new one, if it changed. */
+  #writeLength(growth: number, table: Int32Array, row: number): void {
     if (growth === 0) return
-    this.#skip(lengthAt, start)
-    this.#writeVarint(end - start + growth)
+    const start = table[row + column.START]!
+    this.#skip(table[row + column.LENGTH]!, start)
+    this.#writeVarint(table[row + column.END]! - start + growth)
+  }
+
+  /** The same for the message within. */
+  #writeMessageLength(growth: number, table: Int32Array, row: number): void {
+    if (growth === 0) return
+    const start = table[row + column.MESSAGE_START]!
+    this.#skip(table[row + column.MESSAGE_LENGTH]!, start)
+    this.#writeVarint(table[row + column.MESSAGE_END]! - start + growth)
   }
 
   #writeVarint(n: number): void {
@@ -274,7 +319,21 @@ export class Splicer {
 const EMPTY: Buffer = Buffer.alloc(0)
 const GONE = -0x8000_0000
 
-/** By how much a field grows when its body, [start, end) with its length at `lengthAt`, grows by `inner` bytes. */
-function outer(inner: number, lengthAt: number, start: number, end: number): number {
-  return inner + varintSize(end - start + inner) - (start - lengthAt)
+/** The size of the whole field at `row`. */
+function sizeOf(table: Int32Array, row: number): number {
+  return table[row + column.END]! - table[row + column.TAG]!
+}
+
+/** By how much the field at `row` grows when its body grows by `inner` bytes. */
+function outer(inner: number, table: Int32Array, row: number): number {
+  const start = table[row + column.START]!
+  return inner + varintSize(table[row + column.END]! - start + inner) - (start - table[row + column.LENGTH]!)
+}
+
+/** The same for the message within, which is made where there was none. */
+function messageGrowth(inner: number, table: Int32Array, row: number): number {
+  if (inner === 0) return 0
+  const start = table[row + column.MESSAGE_START]!
+  if (start < 0) return 1 + varintSize(inner) + inner
+  return inner + varintSize(table[row + column.MESSAGE_END]! - start + inner) - (start - table[row + column.MESSAGE_LENGTH]!)
 }

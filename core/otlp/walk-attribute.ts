@@ -13,20 +13,22 @@ import {
   ATTR_TAG,
   ATTR_VALUE,
   ATTR_VALUE_END,
-  type TraceIndex,
+  type RequestIndex,
   grown,
-} from './trace-index.ts'
+} from './request-index.ts'
 import { asciiRun, isUtf8 } from './utf8.ts'
 import { next, readUint32, skipValue, skipVarint } from './wire.ts'
 
 /** Attributes that one request may hold: their columns then take 96 MiB. Empty ones are two bytes, so bytes alone bound nothing. */
 export const MAX_ATTRIBUTES: number = 1 << 22
+/** Attributes that one item may hold. SDKs stop at 128. */
+export const MAX_ATTRIBUTES_PER_ITEM: number = 1 << 16
 
 /**
  * The KeyValue whose field begins at `tagAt` and whose body is `[start, end)`, `depth` messages down in what ends at `limit`. 0, ODD or
  * FAULT. This is the layout that nearly every attribute has: key and value, each shorter than 128 bytes, and nothing else.
  */
-export function walkAttribute(index: TraceIndex, tagAt: number, start: number, end: number, limit: number, depth: number): number {
+export function walkAttribute(index: RequestIndex, tagAt: number, start: number, end: number, limit: number, depth: number): number {
   const bytes = index.bytes
   if (end - start < 6 || bytes[start] !== 0x0a) return walkAnyAttribute(index, tagAt, start, end, depth)
   const key = start + 2
@@ -63,7 +65,7 @@ const KEY_NOT_TEXT = 'an attribute key is not valid UTF-8'
 const VALUE_NOT_TEXT = 'an attribute value is not valid UTF-8'
 
 /** Any layout at all. */
-function walkAnyAttribute(index: TraceIndex, tagAt: number, start: number, end: number, depth: number): number {
+function walkAnyAttribute(index: RequestIndex, tagAt: number, start: number, end: number, depth: number): number {
   const bytes = index.bytes
   let key = start
   let keyEnd = start
@@ -90,7 +92,7 @@ function walkAnyAttribute(index: TraceIndex, tagAt: number, start: number, end: 
   return note(index, tagAt, key, keyEnd, value, valueEnd, end)
 }
 
-function note(index: TraceIndex, tagAt: number, key: number, keyEnd: number, value: number, valueEnd: number, end: number): number {
+function note(index: RequestIndex, tagAt: number, key: number, keyEnd: number, value: number, valueEnd: number, end: number): number {
   let columns = index.attributes
   const a = index.attributesEnd
   if (a + ATTR_STRIDE > columns.length) {
@@ -108,7 +110,7 @@ function note(index: TraceIndex, tagAt: number, key: number, keyEnd: number, val
 }
 
 /** Strings and numbers are nearly all there is; lists, maps, bytes and oddities go to the strict check. */
-function checkAnyValue(index: TraceIndex, start: number, end: number, depth: number): number {
+export function checkAnyValue(index: RequestIndex, start: number, end: number, depth: number): number {
   if (start === end) return 0
   const bytes = index.bytes
   switch (bytes[start]) {
@@ -128,6 +130,13 @@ function checkAnyValue(index: TraceIndex, start: number, end: number, depth: num
   return checkMessage(bytes, index.view, start, end, AnyValue, depth)
 }
 
+/** An enum that does not fit into one byte: none that we know, but carried as it is. */
+export function int32At(bytes: Uint8Array, start: number, end: number): number {
+  let value = 0
+  for (let p = start; p < end && p < start + 5; p++) value |= (bytes[p]! & 0x7f) << (7 * (p - start))
+  return value
+}
+
 /** Are there but whole fields that no version of KeyValue has? They stay where they are. */
 function onlyUnknown(bytes: Uint8Array, p: number, end: number, depth: number): boolean {
   while (p < end) {
@@ -140,6 +149,6 @@ function onlyUnknown(bytes: Uint8Array, p: number, end: number, depth: number): 
 }
 
 /** Legal or not? If legal, its columns cannot be noted, so the request must be made canonical before anyone reads it. */
-function oddlyLaidOut(index: TraceIndex, start: number, end: number, depth: number): number {
+function oddlyLaidOut(index: RequestIndex, start: number, end: number, depth: number): number {
   return checkMessage(index.bytes, index.view, start, end, KeyValue, depth) === FAULT ? FAULT : ODD
 }

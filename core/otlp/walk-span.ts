@@ -4,16 +4,15 @@
 //     fixed64 start_time_unix_nano = 7; fixed64 end_time_unix_nano = 8; repeated KeyValue attributes = 9; uint32 dropped_… = 10;
 //     repeated Event events = 11; uint32 = 12; repeated Link links = 13; uint32 = 14; Status status = 15; fixed32 flags = 16; }
 
+import { isZero } from './bad-ids.ts'
 import { FAULT, ODD, checkMessage, fault } from './check.ts'
+import * as column from './request-index.ts'
+import { type RequestIndex, grown } from './request-index.ts'
 import { Span, SpanEvent, SpanLink, SpanStatus } from './schema.ts'
-import * as column from './trace-index.ts'
-import { type TraceIndex, grown } from './trace-index.ts'
 import { isUtf8 } from './utf8.ts'
-import { walkAttribute } from './walk-attribute.ts'
+import { MAX_ATTRIBUTES_PER_ITEM, int32At, walkAttribute } from './walk-attribute.ts'
 import { next, readUint32, skipValue, skipVarint } from './wire.ts'
 
-/** Attributes that one span may hold. SDKs stop at 128. */
-export const MAX_ATTRIBUTES_PER_SPAN: number = 1 << 16
 /** A span lies three messages below its request: ResourceSpans, ScopeSpans, Span. */
 const DEPTH = 3
 /** The bit of `kind` (field 6) among the fields seen. */
@@ -23,7 +22,7 @@ const KIND = 1 << 6
  * The span whose field begins at `tagAt`, its length at `lengthAt`, its body in `[start, end)`. 0: noted as the next span. ODD: legal, to
  * be read after `canonical` only. FAULT: nothing noted.
  */
-export function walkSpan(index: TraceIndex, tagAt: number, lengthAt: number, start: number, end: number, scope: number): number {
+export function walkSpan(index: RequestIndex, tagAt: number, lengthAt: number, start: number, end: number, scope: number): number {
   const bytes = index.bytes
   const view = index.view
   const attributesStart = index.attributesEnd
@@ -58,8 +57,8 @@ export function walkSpan(index: TraceIndex, tagAt: number, lengthAt: number, sta
     }
     switch (tag) {
       case 0x4a: {
-        if (index.attributesEnd - attributesStart > MAX_ATTRIBUTES_PER_SPAN * column.ATTR_STRIDE)
-          return refuse(index, attributesStart, at, 'the span holds more than 65536 attributes')
+        if (index.attributesEnd - attributesStart > MAX_ATTRIBUTES_PER_ITEM * column.ATTR_STRIDE)
+          return refuse(index, attributesStart, at, `the span holds more than ${MAX_ATTRIBUTES_PER_ITEM} attributes`)
         const result = walkAttribute(index, at, p, after, end, DEPTH + 1)
         if (result !== 0) {
           index.attributesEnd = attributesStart
@@ -154,14 +153,14 @@ export function walkSpan(index: TraceIndex, tagAt: number, lengthAt: number, sta
   if (traceId < 0 || isZero(view, traceId, 16)) return refuse(index, attributesStart, start, 'trace_id is missing or zero')
   if (spanId < 0 || isZero(view, spanId, 8)) return refuse(index, attributesStart, start, 'span_id is missing or zero')
 
-  const s = index.spanCount * column.SPAN_STRIDE
-  let columns = index.spans
-  if (s + column.SPAN_STRIDE > columns.length) columns = index.spans = grown(columns, s + column.SPAN_STRIDE)
-  columns[s + column.SPAN_TAG] = tagAt
-  columns[s + column.SPAN_LENGTH] = lengthAt
-  columns[s + column.SPAN_START] = start
-  columns[s + column.SPAN_END] = end
-  columns[s + column.SPAN_SCOPE] = scope
+  const s = index.itemCount * column.ITEM_STRIDE
+  let columns = index.items
+  if (s + column.ITEM_STRIDE > columns.length) columns = index.items = grown(columns, s + column.ITEM_STRIDE)
+  columns[s + column.TAG] = tagAt
+  columns[s + column.LENGTH] = lengthAt
+  columns[s + column.START] = start
+  columns[s + column.END] = end
+  columns[s + column.PARENT] = scope
   columns[s + column.SPAN_TRACE_ID] = traceId
   columns[s + column.SPAN_ID] = spanId
   columns[s + column.SPAN_PARENT_ID] = parentId
@@ -173,38 +172,31 @@ export function walkSpan(index: TraceIndex, tagAt: number, lengthAt: number, sta
   columns[s + column.SPAN_END_TIME] = endTime
   columns[s + column.SPAN_STATUS_START] = statusStart
   columns[s + column.SPAN_STATUS_END] = statusEnd
-  columns[s + column.SPAN_ATTR_FIRST] = attributesStart
-  columns[s + column.SPAN_ATTR_END] = index.attributesEnd
-  index.spanCount++
+  columns[s + column.ATTRS_FIRST] = attributesStart
+  columns[s + column.ATTRS_END] = index.attributesEnd
+  index.itemCount++
   return 0
 }
 
-/** An enum that does not fit into one byte: no kind that we know, but carried as it is. */
-function int32At(bytes: Uint8Array, start: number, end: number): number {
-  let value = 0
-  for (let p = start; p < end && p < start + 5; p++) value |= (bytes[p]! & 0x7f) << (7 * (p - start))
-  return value
-}
-
-function refuse(index: TraceIndex, attributesStart: number, at: number, reason: string): -1 {
+function refuse(index: RequestIndex, attributesStart: number, at: number, reason: string): -1 {
   index.attributesEnd = attributesStart
   return fault(at, reason)
 }
 
-function rollBackToOdd(index: TraceIndex, attributesStart: number, start: number, end: number): number {
+function rollBackToOdd(index: RequestIndex, attributesStart: number, start: number, end: number): number {
   index.attributesEnd = attributesStart
   return oddSpan(index, start, end)
 }
 
 /** Some field comes twice, or is laid out as no SDK would: every rule is checked, and the ids that count are the last ones. */
-function oddSpan(index: TraceIndex, start: number, end: number): number {
+function oddSpan(index: RequestIndex, start: number, end: number): number {
   if (checkMessage(index.bytes, index.view, start, end, Span, DEPTH) === FAULT) return FAULT
   if (!lastIdIsGood(index, start, end, 1, 16)) return fault(start, 'trace_id is missing or zero')
   if (!lastIdIsGood(index, start, end, 2, 8)) return fault(start, 'span_id is missing or zero')
   return ODD
 }
 
-function lastIdIsGood(index: TraceIndex, p: number, end: number, number: number, size: number): boolean {
+function lastIdIsGood(index: RequestIndex, p: number, end: number, number: number, size: number): boolean {
   let good = false
   while (p < end) {
     const tag = readUint32(index.bytes, p, end)
@@ -214,9 +206,4 @@ function lastIdIsGood(index: TraceIndex, p: number, end: number, number: number,
     p = after
   }
   return good
-}
-
-function isZero(view: DataView, p: number, size: number): boolean {
-  for (let i = 0; i < size; i += 4) if (view.getInt32(p + i) !== 0) return false
-  return true
 }

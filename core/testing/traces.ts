@@ -4,9 +4,9 @@ import { randomBytes } from 'node:crypto'
 import { ANONYMOUS, type Batch } from '../batch.ts'
 import { type AttributeValue, writeKeyValue } from '../otlp/any-value.ts'
 import { ByteWriter } from '../otlp/byte-writer.ts'
-import { SpanCursor } from '../otlp/cursor.ts'
-import { TraceEdits } from '../otlp/trace-edits.ts'
-import { indexTraces } from '../otlp/traces.ts'
+import { SpanCursor } from '../otlp/span-cursor.ts'
+import { RequestEdits } from '../otlp/edits.ts'
+import { indexChunk } from '../otlp/requests.ts'
 
 export type PlainAttributes = Readonly<Record<string, AttributeValue>>
 
@@ -102,9 +102,9 @@ export function readSpans(
 ): (Required<PlainSpan> & { readonly resource: PlainAttributes; readonly scopeName: string })[] {
   const chunks = source instanceof Uint8Array ? [source] : source.chunks
   return chunks.flatMap((chunk) => {
-    const edits = new TraceEdits(indexTraces(chunk))
+    const edits = new RequestEdits(indexChunk('traces', chunk))
     const span = new SpanCursor(edits, () => {})
-    return Array.from({ length: edits.index.spanCount }, (_, i) => {
+    return Array.from({ length: edits.index.itemCount }, (_, i) => {
       span.moveTo(i)
       const { traceId, spanId, parentSpanId, name, kind, startTimeUnixNano, endTimeUnixNano, statusCode, scopeName } = span
       const attributes = Object.fromEntries(span.attributes)

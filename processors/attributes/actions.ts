@@ -7,7 +7,7 @@ import { convert } from './convert.ts'
 import { type ActionConfig, isValue } from './action-config.ts'
 import { HashCache } from './hash.ts'
 
-export type Action = (edits: otlp.TraceEdits, span: number) => void
+export type Action = (edits: otlp.RequestEdits, span: number) => void
 
 export function compilePasses(actions: readonly ActionConfig[], settings: Settings): Action[][] {
   const passes: Action[][] = []
@@ -29,8 +29,8 @@ function compile(config: ActionConfig, settings: Settings): Action {
   switch (config.action) {
     case 'delete':
       return (edits, span) => {
-        const row = otlp.findSpanAttribute(edits.index, span, key)
-        if (row >= 0) otlp.deleteSpanAttribute(edits, span, row, key)
+        const row = otlp.findItemAttribute(edits.index, span, key)
+        if (row >= 0) otlp.deleteItemAttribute(edits, span, row, key)
       }
     case 'hash':
       return hashing(key, new HashCache(key))
@@ -48,39 +48,39 @@ function compile(config: ActionConfig, settings: Settings): Action {
 
 function encoded({ key, value }: ActionConfig): Buffer {
   if (!isValue(value)) throw new TypeError(`${key}: not a value`) // `check` has said so with line and column
-  return otlp.encodeSpanAttribute(key, value)
+  return otlp.encodeAttribute(key, value)
 }
 
 function setting(key: Buffer, field: Buffer, onlyAbsent: boolean, onlyPresent: boolean): Action {
   return (edits, span) => {
-    const row = otlp.findSpanAttribute(edits.index, span, key)
+    const row = otlp.findItemAttribute(edits.index, span, key)
     if (row < 0) {
-      if (!onlyPresent) otlp.addSpanAttribute(edits, span, field)
-    } else if (!onlyAbsent) otlp.replaceSpanAttribute(edits, span, row, key, field)
+      if (!onlyPresent) otlp.addItemAttribute(edits, span, field)
+    } else if (!onlyAbsent) otlp.replaceItemAttribute(edits, span, row, key, field)
   }
 }
 
 function copying(key: Buffer, source: Buffer, onlyAbsent: boolean, onlyPresent: boolean): Action {
   const field = new otlp.ByteWriter(256)
   return (edits, span) => {
-    const from = otlp.findSpanAttribute(edits.index, span, source)
+    const from = otlp.findItemAttribute(edits.index, span, source)
     if (from < 0) return
-    const row = otlp.findSpanAttribute(edits.index, span, key)
+    const row = otlp.findItemAttribute(edits.index, span, key)
     if (row < 0 ? onlyPresent : onlyAbsent) return
     field.at = 0
-    otlp.writeSpanAttribute(field, key, edits.index.bytes, otlp.valueStart(edits.index, from), otlp.valueEnd(edits.index, from))
+    otlp.writeAttribute(field, key, edits.index.bytes, otlp.valueStart(edits.index, from), otlp.valueEnd(edits.index, from))
     const written = field.bytes.subarray(0, field.at)
-    if (row < 0) otlp.addSpanAttribute(edits, span, written)
-    else otlp.replaceSpanAttribute(edits, span, row, key, written)
+    if (row < 0) otlp.addItemAttribute(edits, span, written)
+    else otlp.replaceItemAttribute(edits, span, row, key, written)
   }
 }
 
 function hashing(key: Buffer, hashes: HashCache): Action {
   return (edits, span) => {
     const { index } = edits
-    const row = otlp.findSpanAttribute(index, span, key)
+    const row = otlp.findItemAttribute(index, span, key)
     if (row >= 0)
-      otlp.replaceSpanAttribute(edits, span, row, key, hashes.fieldOf(index.bytes, otlp.valueStart(index, row), otlp.valueEnd(index, row)))
+      otlp.replaceItemAttribute(edits, span, row, key, hashes.fieldOf(index.bytes, otlp.valueStart(index, row), otlp.valueEnd(index, row)))
   }
 }
 
@@ -89,13 +89,13 @@ function converting(name: string, key: Buffer, type: 'int' | 'double' | 'string'
   const value = new otlp.ByteWriter(256)
   return (edits, span) => {
     const { index } = edits
-    const row = otlp.findSpanAttribute(index, span, key)
+    const row = otlp.findItemAttribute(index, span, key)
     if (row < 0) return
     const before = otlp.readAnyValue(index.bytes, otlp.valueStart(index, row), otlp.valueEnd(index, row))
     value.at = field.at = 0
     if (!convert(value, before, type))
       return settings.log.debug({ key: name, to: type }, 'a value could not be converted and stays as it is')
-    otlp.writeSpanAttribute(field, key, value.bytes, 0, value.at)
-    otlp.replaceSpanAttribute(edits, span, row, key, field.bytes.subarray(0, field.at))
+    otlp.writeAttribute(field, key, value.bytes, 0, value.at)
+    otlp.replaceItemAttribute(edits, span, row, key, field.bytes.subarray(0, field.at))
   }
 }

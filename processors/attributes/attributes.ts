@@ -7,7 +7,7 @@ import type { ActionConfig } from './action-config.ts'
 export class AttributesProcessor implements Processor {
   readonly #passes: readonly (readonly Action[])[]
   readonly #next: Consumer
-  readonly #edits: otlp.TraceEdits = new otlp.TraceEdits(new otlp.TraceIndex())
+  readonly #edits: otlp.RequestEdits = new otlp.RequestEdits()
 
   constructor(actions: readonly ActionConfig[], next: Consumer, settings: Settings) {
     this.#passes = compilePasses(actions, settings)
@@ -21,8 +21,8 @@ export class AttributesProcessor implements Processor {
   #apply(chunk: Uint8Array): Uint8Array {
     const edits = this.#edits
     for (const pass of this.#passes) {
-      edits.begin(otlp.indexTraces(chunk))
-      const spans = edits.index.spanCount
+      edits.begin(otlp.indexChunk('traces', chunk))
+      const spans = edits.index.itemCount
       for (let span = 0; span < spans; span++) for (const action of pass) action(edits, span)
       if (!edits.empty) chunk = edits.build()
     }

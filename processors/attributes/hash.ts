@@ -21,8 +21,8 @@ export class HashCache {
   readonly #empty: Buffer
 
   constructor(key: Buffer) {
-    this.#field = otlp.encodeSpanAttribute(key.toString(), '0'.repeat(DIGEST_CHARACTERS))
-    this.#empty = otlp.encodeSpanAttribute(key.toString(), '')
+    this.#field = otlp.encodeAttribute(key.toString(), '0'.repeat(DIGEST_CHARACTERS))
+    this.#empty = otlp.encodeAttribute(key.toString(), '')
   }
 
   /** The whole field that replaces the attribute whose AnyValue is `[start, end)`; valid until the next call. */

@@ -4,9 +4,9 @@ import fc from 'fast-check'
 import { decodeWithCursors } from './fixtures/ours.ts'
 import { decodeWithProtobufEs, decodeWithProtobufjs } from './fixtures/oracles.ts'
 import { type WireField, oddRequest, plainRequest, plainSpan, toBytes } from './fixtures/wire-trees.ts'
-import { TraceIndex } from './trace-index.ts'
-import { admitTraces } from './traces.ts'
-import { walkTraces } from './walk-traces.ts'
+import { RequestIndex } from './request-index.ts'
+import { admit } from './requests.ts'
+import { walkRequest } from './walk-request.ts'
 import { MAX_DEPTH, MalformedError } from './wire.ts'
 
 const traceId = Buffer.from('0102030405060708090a0b0c0d0e0f10', 'hex')
@@ -22,7 +22,7 @@ const text = (value: string): Uint8Array => Buffer.from(value)
 /** What is wrong with a request, in words, or `fine`. */
 function verdict(bytes: Uint8Array): string {
   try {
-    const { refused, reason } = admitTraces(bytes)
+    const { refused, reason } = admit('traces', bytes)
     return refused === 0 ? 'fine' : reason
   } catch (error) {
     t.ok(error instanceof MalformedError, String(error))
@@ -36,7 +36,7 @@ t.test('sees what two other decoders see', async () => {
       const seen = decodeWithCursors(bytes)
       assert.deepEqual(seen, decodeWithProtobufEs(bytes))
       assert.deepEqual(seen, decodeWithProtobufjs(bytes))
-      assert.equal(admitTraces(bytes).chunk, bytes, 'a request without fault goes on as the bytes it came in')
+      assert.equal(admit('traces', bytes).chunk, bytes, 'a request without fault goes on as the bytes it came in')
     }),
     { numRuns: 150 },
   )
@@ -45,7 +45,7 @@ t.test('sees what two other decoders see', async () => {
 t.test('sees through the corners of protobuf: fields twice, out of order, longer than needed, unknown, in groups', async () => {
   fc.assert(
     fc.property(oddRequest, (bytes) => {
-      assert.equal(admitTraces(bytes).refused, 0)
+      assert.equal(admit('traces', bytes).refused, 0)
       assert.deepEqual(decodeWithCursors(bytes), decodeWithProtobufEs(bytes))
     }),
     { numRuns: 150 },
@@ -66,7 +66,7 @@ t.test('whatever is admitted of broken bytes, another decoder can read, with goo
       const input = shorten ? mutated.subarray(0, cut % (mutated.length + 1)) : mutated
       let admitted
       try {
-        admitted = admitTraces(input)
+        admitted = admit('traces', input)
       } catch (error) {
         if (error instanceof MalformedError) return
         throw error
@@ -131,7 +131,7 @@ t.test('bad spans are cut out alone, and their neighbours stay as they were', as
             ],
           })),
         )
-      const { chunk, count, refused, reason } = admitTraces(make(scopes))
+      const { chunk, count, refused, reason } = admit('traces', make(scopes))
       const good = scopes.map((spans) => spans.filter((span) => span.good))
       assert.equal(count, good.flat().length)
       assert.equal(refused, scopes.flat().length - count)
@@ -263,7 +263,7 @@ t.test('what is legal is carried, however strange', async (t) => {
     t.strictSame(decodeWithCursors(bytes), decodeWithProtobufEs(bytes))
   }
   t.equal(Object.hasOwn(Object.prototype, 'x'), false)
-  t.equal(admitTraces(requestWith(ids, ids)).count, 2, 'the same span twice is two spans')
+  t.equal(admit('traces', requestWith(ids, ids)).count, 2, 'the same span twice is two spans')
 })
 
 t.test('of a value given twice the last counts, and maps and lists merge', async (t) => {
@@ -333,13 +333,13 @@ t.test('a value nested a million deep, nested groups, a flood of groups: refused
 t.test('two million empty spans in 4 MB, a million attributes: bounded columns', async (t) => {
   const empty = Buffer.alloc(4_000_000)
   for (let i = 0; i < empty.length; i += 2) empty[i] = 0x12
-  const index = new TraceIndex()
+  const index = new RequestIndex()
   const request = toBytes([{ number: 1, value: [{ number: 2, value: empty.subarray(0, 2_000_000) }] }])
-  walkTraces(request, index)
+  walkRequest('traces', request, index)
   t.equal(index.refusedCount, 1_000_000)
   t.equal(index.refusedRanges, 1, 'neighbours share a range')
-  t.ok(index.spans.length < 100_000)
-  t.match(verdict(toBytes([{ number: 1, value: [{ number: 2, value: empty }] }])), /^request: the request holds more than 1048576 spans/)
+  t.ok(index.items.length < 100_000)
+  t.match(verdict(toBytes([{ number: 1, value: [{ number: 2, value: empty }] }])), /^request: the request holds more than 1048576 items/)
 
   const attributes = Buffer.alloc(2_000_000)
   for (let i = 0; i < attributes.length; i += 2) attributes[i] = 0x4a

@@ -4,13 +4,13 @@ import fc from 'fast-check'
 import type { AttributeValue } from './any-value.ts'
 import { ANONYMOUS, type Batch, eachSpan } from '../index.ts'
 import { CollectingConsumer, TestSettings, encodeTraces, numberedSpans, processorSuite, readSpans, tracesBatch } from '../testing/index.ts'
-import { SpanCursor } from './cursor.ts'
+import { SpanCursor } from './span-cursor.ts'
 import { decodeWithCursors, see } from './fixtures/ours.ts'
 import { type SeenSpan, decodeWithProtobufEs } from './fixtures/oracles.ts'
 import { oddRequest, plainRequest } from './fixtures/wire-trees.ts'
 import { splitChunk } from './split.ts'
-import { TraceEdits } from './trace-edits.ts'
-import { admitTraces, indexTraces } from './traces.ts'
+import { RequestEdits } from './edits.ts'
+import { admit, indexChunk } from './requests.ts'
 
 type Step =
   | { readonly do: 'set' | 'setResource'; readonly key: string; readonly value: AttributeValue }
@@ -57,11 +57,11 @@ t.test('any edits of any spans give what a model on plain lists gives, to us and
   )
   fc.assert(
     fc.property(subject, ([bytes, work]) => {
-      const edits = new TraceEdits(indexTraces(bytes))
+      const edits = new RequestEdits(indexChunk('traces', bytes))
       const { index } = edits
       const dropped = new Set<number>()
       const cursor = new SpanCursor(edits, () => {})
-      const resourceOf = (span: number): number => index.scopes[index.spans[span * 18 + 4]! * 10 + 4]!
+      const resourceOf = (span: number): number => index.resourceOf(span)
       const model: SeenSpan[] = decodeWithCursors(bytes)
       for (const [at, steps] of [...work].sort((a, b) => a[0] - b[0])) {
         if (model.length === 0) break
@@ -107,7 +107,7 @@ t.test('any edits of any spans give what a model on plain lists gives, to us and
       assert.equal(edits.remaining, expected.length)
       const built = edits.build()
       assert.deepEqual(normal(decodeWithProtobufEs(built)), expected)
-      assert.deepEqual(admitTraces(built), { chunk: built, count: expected.length, refused: 0, reason: '' })
+      assert.deepEqual(admit('traces', built), { chunk: built, count: expected.length, refused: 0, reason: '' })
       assert.deepEqual(normal(decodeWithCursors(built)), expected)
     }),
     { numRuns: 300 },
@@ -123,7 +123,7 @@ function normal(spans: readonly SeenSpan[]): SeenSpan[] {
 t.test('an edit leaves everything else to the byte', async (t) => {
   const batch = numberedSpans(3)
   const chunk = Buffer.from(batch.chunks[0]!)
-  const edits = new TraceEdits(indexTraces(chunk))
+  const edits = new RequestEdits(indexChunk('traces', chunk))
   const cursor = new SpanCursor(edits, () => {})
   cursor.moveTo(1)
   cursor.attributes.set('n', 7)
@@ -137,21 +137,21 @@ t.test('dropping the last span of a scope drops scope and resource', async (t) =
     { resource: { a: 1 }, spans: [{ name: 'x' }, { name: 'y' }] },
     { resource: { b: 2 }, spans: [{ name: 'z' }] },
   ])
-  const edits = new TraceEdits(indexTraces(bytes))
-  edits.dropSpan(0)
-  edits.dropSpan(1)
-  edits.dropSpan(1)
+  const edits = new RequestEdits(indexChunk('traces', bytes))
+  edits.dropItem(0)
+  edits.dropItem(1)
+  edits.dropItem(1)
   const built = edits.build()
   t.equal(edits.remaining, 1)
   t.strictSame(Buffer.from(built), encodeTraces([]).length === 0 ? bytes.subarray(bytes.length - built.length) : null)
-  edits.begin(indexTraces(bytes))
-  for (let span = 0; span < 3; span++) edits.dropSpan(span)
+  edits.begin(indexChunk('traces', bytes))
+  for (let span = 0; span < 3; span++) edits.dropItem(span)
   t.equal(edits.build().length, 0)
 })
 
 t.test('a resource is made where there was none', async (t) => {
   const bytes = Buffer.from(`0a20121e121c0a10${'01'.repeat(16)}1208${'02'.repeat(8)}`, 'hex')
-  const edits = new TraceEdits(indexTraces(bytes))
+  const edits = new RequestEdits(indexChunk('traces', bytes))
   const cursor = new SpanCursor(edits, () => {})
   cursor.moveTo(0)
   cursor.resource.set('service.name', 'x')
@@ -159,7 +159,7 @@ t.test('a resource is made where there was none', async (t) => {
 })
 
 t.test('a value that OTLP cannot hold is an error, and leaves the span as it was', async (t) => {
-  const edits = new TraceEdits(indexTraces(numberedSpans(1).chunks[0]!))
+  const edits = new RequestEdits(indexChunk('traces', numberedSpans(1).chunks[0]!))
   const cursor = new SpanCursor(edits, () => {})
   cursor.moveTo(0)
   t.throws(() => cursor.attributes.set('a', 2n ** 63n), { message: '9223372036854775808 does not fit into 64 bits' })
@@ -171,7 +171,7 @@ t.test('a value that OTLP cannot hold is an error, and leaves the span as it was
   let deep: AttributeValue = 'x'
   for (let i = 0; i < 30; i++) deep = { deep }
   cursor.attributes.set('a', deep)
-  t.equal(admitTraces(edits.build()).refused, 0, 'what the cursor accepts, the walk does')
+  t.equal(admit('traces', edits.build()).refused, 0, 'what the cursor accepts, the walk does')
 })
 
 t.test('split cuts between spans, and both halves are whole', async () => {
