@@ -117,6 +117,8 @@ export interface Factory<S extends ConfigSchema = ConfigSchema> {
   readonly schema: S
   /** Rules that a schema cannot say: one message each, with the path. */
   check?(config: ConfigOf<S>): readonly ConfigFault[]
+  /** The same for rules that need work to be imported first: called only where the schema and `check` found nothing. */
+  checkDeeply?(config: ConfigOf<S>): Promise<readonly ConfigFault[]>
 }
 /** `path` is where in the component's own configuration, e.g. `['protocols', 'http', 'endpoint']`. */
 export interface ConfigFault {

@@ -51,6 +51,7 @@ export class Checker {
     ajv.addKeyword({ keyword: 'extension', schemaType: 'string' })
     ajv.addFormat('duration', (text) => durationOf(text) !== undefined)
     ajv.addFormat('bytes', (text) => bytesOf(text) !== undefined)
+    ajv.addFormat('path', true) // fit.ts makes it absolute
     return new Checker(ajv)
   }
 

@@ -1,5 +1,6 @@
 // The components that a configuration defines, each held against its factory's schema. load.ts calls it; pipelines.ts looks them up.
 
+import type { ConfigFault } from '../component.ts'
 import { printable, quoted } from '../printable.ts'
 import type { Checker, Part } from './check.ts'
 import { found, listed } from './explain.ts'
@@ -75,7 +76,7 @@ export interface Tools {
   readonly incomplete: boolean
 }
 
-export function readComponents(root: MapTree, tools: Tools): Components {
+export async function readComponents(root: MapTree, tools: Tools): Promise<Components> {
   const components = new Components(tools.registry)
   for (const section of SECTIONS) {
     const entry = root.entries.get(section)
@@ -83,7 +84,7 @@ export function readComponents(root: MapTree, tools: Tools): Components {
     for (const [id, { place, value }] of map?.entries ?? []) {
       const part: Part = { path: [section, id], key: place, tree: value }
       const factory = factoryFor(section, id, part, tools)
-      const config = factory === undefined ? undefined : settingsOf(factory, part, tools)
+      const config = factory === undefined ? undefined : await settingsOf(factory, part, tools)
       const earlier = components.add({ section, id, part, factory, config })
       if (earlier !== undefined) {
         const where = `${quoted(earlier.id)} on line ${earlier.part.key.line}`
@@ -112,11 +113,16 @@ function unknownType(section: Section, type: string, registry: Registry): string
   return `unknown type ${quoted(type)}; ${known.length === 0 ? `there are no ${section} yet` : `accepted here: ${listed(known)}`}${meant}`
 }
 
-function settingsOf(factory: AnyFactory, part: Part, { checker, faults }: Tools): unknown {
+async function settingsOf(factory: AnyFactory, part: Part, { checker, faults }: Tools): Promise<unknown> {
   try {
     const { value, faults: found } = checker.check(part, factory.schema)
     faults.push(...found)
-    faults.push(...(found.length === 0 ? ownFaults(factory, value, part) : ownFaultsBeside(found, factory, value, part)))
+    if (found.length > 0) faults.push(...ownFaultsBeside(found, factory, value, part))
+    else {
+      const own = ownFaults(factory, value, part)
+      const deep = own.length === 0 ? ((await factory.checkDeeply?.(value)) ?? []) : []
+      faults.push(...own, ...placed(deep, factory, part))
+    }
     return value
   } catch (error) {
     const message = `the settings of type "${factory.type}" cannot be checked: ${printable(String(error), 300)}`
@@ -143,7 +149,10 @@ function ownFaultsBeside(found: readonly Fault[], factory: AnyFactory, config: u
 /** What the factory itself has to say, which a schema cannot. */
 function ownFaults(factory: AnyFactory, config: unknown, part: Part): readonly Fault[] {
   // The schema was checked, so this is the type that the factory declared.
-  const found = factory.check?.(config) ?? []
+  return placed(factory.check?.(config) ?? [], factory, part)
+}
+
+function placed(found: readonly ConfigFault[], factory: AnyFactory, part: Part): readonly Fault[] {
   return found.map(({ path, message }) => {
     const at = locate(part.tree, part.key, path)
     const place = path.length > 0 && at.whole ? at.tree.place : at.key

@@ -1,6 +1,7 @@
 // From a Tree to the plain value that a schema's validator reads; check.ts calls it. What the schema expects decides the few places
-// where YAML leaves room: an empty section, text from the environment, sizes with a unit.
+// where YAML leaves room: an empty section, text from the environment, sizes with a unit, paths beside the file.
 
+import { dirname, resolve } from 'node:path'
 import { bytesOf } from './bytes.ts'
 import type { ConfigSchema } from './schema.ts'
 import type { ScalarTree, Tree } from './tree.ts'
@@ -20,7 +21,7 @@ export function schemaOf(schema: ConfigSchema | undefined, key: string): ConfigS
   return typeof schema?.additionalProperties === 'object' ? schema.additionalProperties : undefined
 }
 
-function fitScalar({ value, fromEnv }: ScalarTree, schema: ConfigSchema | undefined): unknown {
+function fitScalar({ value, fromEnv, place }: ScalarTree, schema: ConfigSchema | undefined): unknown {
   const type = schema?.type
   // `http:` with nothing after it is a section without settings.
   if (value === null && type === 'object') return {}
@@ -28,5 +29,6 @@ function fitScalar({ value, fromEnv }: ScalarTree, schema: ConfigSchema | undefi
   if (fromEnv !== undefined && typeof value !== 'string' && type === 'string') return fromEnv
   if (schema?.format === 'bytes' && type === 'integer' && typeof value === 'string') return bytesOf(value) ?? value
   if (schema?.format === 'duration' && value === 0) return '0s'
+  if (schema?.format === 'path' && typeof value === 'string' && /^\.\.?\//.test(value)) return resolve(dirname(place.file), value)
   return value
 }

@@ -1,6 +1,8 @@
 import t from 'tap'
 import { renderFault } from './fault.ts'
+import { factories } from './fixtures/factories.ts'
 import { around, faultsIn, loadText } from './fixtures/loading.ts'
+import { loadSources } from './load.ts'
 
 t.test('a valid file becomes a ServiceConfig with defaults filled in', async (t) => {
   const { config, warnings } = await loadText(`
@@ -361,7 +363,7 @@ t.test('later files win: maps merge, lists replace, and errors name the right fi
   t.same(await faultsIn([first, second]), [])
   const third = { file: 'c.yaml', text: 'exporters:\n  otlp_http: { endpont: c }\n  debug: { verbosity: 1 }' }
   t.same(await faultsIn([first, second, third]), [
-    'c.yaml:2:16: exporters.otlp_http: unknown key "endpont"; accepted here: endpoint, headers, token, auth, tls, authenticator, queue; did you mean "endpoint"?',
+    'c.yaml:2:16: exporters.otlp_http: unknown key "endpont"; accepted here: endpoint, headers, token, auth, tls, key_file, authenticator, queue; did you mean "endpoint"?',
     'c.yaml:3:23: exporters.debug.verbosity: found the number 1; accepted: basic, normal, detailed',
   ])
 })
@@ -408,4 +410,24 @@ service:
   t.same(await faultsIn(file('health_check')), [
     `${at}the extension "health_check" cannot authenticate what is sent, as it is configured; usable here: basicauth/client, basic_auth/idle`,
   ])
+})
+
+t.test('what a factory finds only with its work at hand is a fault like any other', async (t) => {
+  const file = (endpoint: string, more: string = ''): string => around(`  otlp_http: { endpoint: "${endpoint}"${more} }`)
+  t.same(await faultsIn(file('too deep')), ['a.yaml:5:26: exporters.otlp_http.endpoint: found "too deep"; accepted: nothing that deep'])
+  t.match(await faultsIn(file('wrong deep')), [/found "wrong deep…"; accepted: what is right$/], 'not beside what `check` found')
+  t.same(await faultsIn(file('fine')), [])
+})
+
+t.test("a path that begins with a dot is beside the file that it stands in, any other is the working directory's", async (t) => {
+  const pathOf = async (written: string): Promise<unknown> => {
+    const text = around(`  otlp_http: { endpoint: a, key_file: ${written} }`, '    traces: { receivers: [otlp], exporters: [otlp_http] }')
+    const { config } = await loadSources([{ file: '/etc/millrace/a.yaml', text }], factories, {})
+    return (config.exporters.get('otlp_http')?.config as { readonly key_file: string }).key_file
+  }
+  t.equal(await pathOf('./tls/key.pem'), '/etc/millrace/tls/key.pem')
+  t.equal(await pathOf('../key.pem'), '/etc/key.pem')
+  t.equal(await pathOf('tls/key.pem'), 'tls/key.pem')
+  t.equal(await pathOf('/run/key.pem'), '/run/key.pem')
+  t.equal(await pathOf('.hidden'), '.hidden')
 })

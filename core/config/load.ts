@@ -65,7 +65,7 @@ export async function loadSources(sources: readonly Source[], builtIn: Factories
   const file = checker.check(part, FILE_SCHEMA)
   faults.push(...file.faults)
   if (file.faults.length === 0) faults.push(...faultsOfTelemetry(file.value as FileSettings, part))
-  const components = readComponents(root, tools)
+  const components = await readComponents(root, tools)
   const pipelines = readPipelines(root, components, tools)
   const extensions = readExtensions(root, components, tools)
   faults.push(...connectorFaults(pipelines, components))
