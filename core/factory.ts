@@ -1,7 +1,11 @@
 // The part of the contract that a `factory.ts` imports: schemas, and the checks of what is written in YAML. Every start-up loads it for
 // every component, used or not, so nothing that handles bytes or connections is in it; `index.ts` has the whole contract.
 
+export { bare, socketPathOf, type Target, targetOf, urlFaults } from './client/address.ts'
+export { proxyFaults } from './client/proxy-faults.ts'
 export { retrySchema } from './client/retry-options.ts'
+export * from './client/schema.ts'
+export * from './client/tls-schema.ts'
 export type * from './component.ts'
 export { parseBytes } from './config/bytes.ts'
 export { parseDuration } from './config/duration.ts'

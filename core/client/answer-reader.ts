@@ -3,6 +3,7 @@
 import type { Dispatcher } from 'undici'
 import { RetryableError } from '../errors.ts'
 import type { HttpAnswer } from './http-sender.ts'
+import { BrokenConnectionError } from './retry.ts'
 
 /** The most that is read of an answer; the rest is left, and the connection closed. */
 export const MAX_ANSWER_BYTES: number = 4 * 1024 * 1024
@@ -59,8 +60,17 @@ export class AnswerReader implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.#reject(error instanceof RetryableError ? error : new RetryableError(reasonOf(error), { cause: error }))
+    if (error instanceof RetryableError) return this.#reject(error)
+    const Kind = this.#status === 0 && isBroken(error) ? BrokenConnectionError : RetryableError
+    this.#reject(new Kind(reasonOf(error), { cause: error }))
   }
+}
+
+/** What happens to a connection that stood, as against one that could not be made. */
+const BROKEN = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
+
+function isBroken(error: Error): boolean {
+  return BROKEN.has((error as NodeJS.ErrnoException).code ?? '')
 }
 
 /** A host with several addresses fails with one error for each and no words of its own. */

@@ -15,7 +15,12 @@ export const retrySchema = {
       default: '500ms',
       description: 'The pause before the second attempt. Short, because a sender without a queue waits 8s only.',
     },
-    max_interval: { type: 'string', format: 'duration', default: '30s', description: 'The longest pause, whatever the multiplier says.' },
+    max_interval: {
+      type: 'string',
+      format: 'duration',
+      default: '30s',
+      description: 'The longest pause, whatever the multiplier says. While a sender waits for the answer none grows past 1s.',
+    },
     multiplier: { type: 'number', minimum: 1, default: 1.5, description: 'By how much each pause is longer than the one before.' },
     randomization_factor: {
       type: 'number',

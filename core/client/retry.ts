@@ -5,6 +5,17 @@ import type { Clock } from '../clock.ts'
 import { RetryableError } from '../errors.ts'
 import type { RetryOptions } from './retry-options.ts'
 
+/** Pauses grow no longer than this while somebody waits for the answer: a destination that is back should not be waited for. */
+const WAITED_FOR_MAX_MS = 1000
+/** How often in a row a broken connection is followed at once by a new one: the second may have been as old as the first. */
+const AT_ONCE = 2
+
+/**
+ * A connection that stood broke before any of the answer came. A server that restarts closes those that wait, and a request that was
+ * just written there says nothing about the server that listens now: so it is tried on a new connection without a pause.
+ */
+export class BrokenConnectionError extends RetryableError {}
+
 export class Retry {
   readonly #options: RetryOptions
   readonly #clock: Clock
@@ -23,12 +34,19 @@ export class Retry {
    */
   async run(attempt: () => Promise<void>, deadlineMs: number, abort: AbortSignal): Promise<void> {
     const end = Math.min(deadlineMs, this.#clock.monotonicMs() + this.#options.maxElapsedMs)
+    const isWaitedFor = deadlineMs !== Infinity
+    let broken = 0
     for (let failures = 0; ; failures++) {
       try {
         return await attempt()
       } catch (error) {
         if (!(error instanceof RetryableError)) throw error
-        const pauseMs = Math.max(this.#pauseMs(failures), error.retryAfterMs ?? 0)
+        broken = error instanceof BrokenConnectionError ? broken + 1 : 0
+        if (this.#isAtOnce(broken) && this.#clock.monotonicMs() < end && !abort.aborted) {
+          failures--
+          continue
+        }
+        const pauseMs = Math.max(this.#pauseMs(failures, isWaitedFor), error.retryAfterMs ?? 0)
         const late = this.#clock.monotonicMs() + pauseMs >= end
         if (!this.#options.enabled || late || abort.aborted) throw giveUp(error, pauseMs)
         await this.#pause(pauseMs, abort)
@@ -37,9 +55,14 @@ export class Retry {
     }
   }
 
-  #pauseMs(failures: number): number {
+  #isAtOnce(broken: number): boolean {
+    return this.#options.enabled && broken > 0 && broken <= AT_ONCE
+  }
+
+  #pauseMs(failures: number, isWaitedFor: boolean): number {
     const { initialIntervalMs, maxIntervalMs, multiplier, randomizationFactor } = this.#options
-    const interval = Math.min(maxIntervalMs, initialIntervalMs * multiplier ** failures)
+    const longest = isWaitedFor ? Math.min(maxIntervalMs, Math.max(initialIntervalMs, WAITED_FOR_MAX_MS)) : maxIntervalMs
+    const interval = Math.min(longest, initialIntervalMs * multiplier ** failures)
     return interval * (1 + randomizationFactor * (2 * this.#random() - 1))
   }
 

@@ -1,101 +1,138 @@
 // Exporter `otlp_http` (`otlphttp`): OTLP over HTTP to a backend or the next Collector. Its schema, and nothing else until a pipeline uses it.
 
-import { type ConfigFault, type ConfigOf, type ExporterFactory, quoted, retrySchema } from '../../core/factory.ts'
+import {
+  clientAuthSchema,
+  clientTlsFaults,
+  clientTlsSchema,
+  compressionFaults,
+  compressionParamsSchema,
+  compressionSchema,
+  concatenatedMembersSchema,
+  type ConfigFault,
+  type ConfigOf,
+  type ExporterFactory,
+  headerFaults,
+  headersSchema,
+  proxyFaults,
+  queueSchema,
+  quoted,
+  retrySchema,
+  socketPathOf,
+  urlFaults,
+} from '../../core/factory.ts'
 
+/* oxlint-disable typescript/no-unnecessary-type-assertion -- they let declarations be made from this file alone */
 export const schema = {
   type: 'object',
   properties: {
     endpoint: {
       type: 'string',
-      description: 'Where the destination listens, as http://host:port or https://host:port; `/v1/traces` is added.',
+      description:
+        'Where the destination listens, as http://host:port, https://host:port or unix:///path/of/a/socket; `/v1/traces`, `/v1/metrics` or `/v1/logs` is added.',
     },
     traces_endpoint: { type: 'string', description: 'The whole address for traces, where it is not `endpoint` with `/v1/traces`.' },
-    headers: {
-      type: 'object',
-      default: {},
-      additionalProperties: { type: 'string', secret: true },
-      description: 'Sent with every request, for example `Authorization`.',
+    metrics_endpoint: { type: 'string', description: 'The whole address for metrics, where it is not `endpoint` with `/v1/metrics`.' },
+    logs_endpoint: { type: 'string', description: 'The whole address for logs, where it is not `endpoint` with `/v1/logs`.' },
+    tls: clientTlsSchema as typeof clientTlsSchema,
+    proxy_url: {
+      type: 'string',
+      secret: true,
+      description: 'The proxy to send through. Without it the one that HTTP_PROXY, HTTPS_PROXY and NO_PROXY of the environment name.',
     },
+    headers: headersSchema as typeof headersSchema,
+    auth: clientAuthSchema as typeof clientAuthSchema,
     encoding: {
       enum: ['proto', 'json'],
       default: 'proto',
-      description: 'How the spans are written: protobuf, or JSON for what reads nothing else.',
+      description: 'How requests are written: protobuf, or JSON for what reads nothing else.',
     },
-    compression: { enum: ['gzip', 'zstd', 'none'], default: 'gzip', description: 'How the body is compressed.' },
-    compression_params: {
-      type: 'object',
-      default: {},
-      description: 'Fine tuning of the compression.',
-      properties: {
-        level: { type: 'integer', minimum: 1, maximum: 22, description: 'gzip 1 to 9 (without it 6), zstd 1 to 22 (without it 3).' },
-      },
-    },
+    compression: compressionSchema as typeof compressionSchema,
+    compression_params: compressionParamsSchema as typeof compressionParamsSchema,
+    concatenated_members: concatenatedMembersSchema as typeof concatenatedMembersSchema,
     timeout: {
       type: 'string',
       format: 'duration',
       default: '5s',
       description: 'How long one attempt may take, from its beginning to the last byte of the answer.',
     },
-    // oxlint-disable-next-line typescript/no-unnecessary-type-assertion -- it lets declarations be made from this file alone
     retry_on_failure: retrySchema as typeof retrySchema,
-    max_conns_per_host: { type: 'integer', minimum: 1, default: 16, description: 'The most connections to the destination.' },
+    sending_queue: queueSchema as typeof queueSchema,
+    max_conns_per_host: {
+      type: 'integer',
+      minimum: 0,
+      default: 16,
+      description: 'The most connections to the destination. 0 is no limit.',
+    },
+    max_idle_conns: { type: 'integer', minimum: 0, default: 100, description: 'As `max_idle_conns_per_host`: there is one destination.' },
+    max_idle_conns_per_host: {
+      type: 'integer',
+      minimum: 0,
+      default: 0,
+      description: 'The most connections that may lie idle, and so the most that are opened. 0 is no limit.',
+    },
     idle_conn_timeout: { type: 'string', format: 'duration', default: '90s', description: 'How long an unused connection is kept.' },
+    disable_keep_alives: { type: 'boolean', default: false, description: 'A connection for every request.' },
+    read_buffer_size: { type: 'integer', format: 'bytes', description: 'Taken and without effect: what is read goes where it stays.' },
+    write_buffer_size: { type: 'integer', format: 'bytes', description: 'Taken and without effect: what is sent is not copied first.' },
+    http2_read_idle_timeout: {
+      type: 'string',
+      format: 'duration',
+      description: 'Of the Collector, not here: it is refused, with the reason.',
+    },
+    http2_ping_timeout: { type: 'string', format: 'duration', description: 'Of the Collector, not here: it is refused, with the reason.' },
+    force_attempt_http2: { type: 'boolean', description: 'Of the Collector, not here: it is refused, with the reason.' },
+    cookies: { type: 'object', additionalProperties: true, description: 'Of the Collector, not here: it is refused, with the reason.' },
   },
 } as const
+/* oxlint-enable typescript/no-unnecessary-type-assertion */
 
 export type OtlpHttpConfig = ConfigOf<typeof schema>
 
 /** Written by the exporter itself: another value would contradict the body. */
-const OWN_HEADERS = new Set(['content-type', 'content-length', 'content-encoding', 'transfer-encoding', 'connection', 'expect', 'upgrade'])
-const HEADER_NAME = /^[!#$%&'*+\-.^_`|~\w]+$/
-const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
-const GZIP_MAX_LEVEL = 9
+const OWN_HEADERS: ReadonlySet<string> = new Set([
+  'content-type',
+  'content-length',
+  'content-encoding',
+  'transfer-encoding',
+  'connection',
+  'expect',
+  'upgrade',
+])
+
+const REFUSED: readonly (readonly [key: keyof OtlpHttpConfig, reason: string])[] = [
+  ['http2_read_idle_timeout', 'this exporter speaks HTTP/1.1; leave it out, or send over gRPC with otlp_grpc'],
+  ['http2_ping_timeout', 'this exporter speaks HTTP/1.1; leave it out, or send over gRPC with otlp_grpc'],
+  ['force_attempt_http2', 'this exporter speaks HTTP/1.1; leave it out, or send over gRPC with otlp_grpc'],
+  ['cookies', 'cookies are never kept; leave it out'],
+]
 
 function check(config: OtlpHttpConfig): readonly ConfigFault[] {
+  const { endpoint, proxy_url: proxy } = config
   const faults: ConfigFault[] = []
-  const { endpoint, traces_endpoint: tracesEndpoint, headers, compression, compression_params: params } = config
-  if (endpoint === undefined && tracesEndpoint === undefined) {
+  const own = [config.traces_endpoint, config.metrics_endpoint, config.logs_endpoint]
+  if (endpoint === undefined && own.every((each) => each === undefined)) {
     faults.push({ path: [], message: 'there is no endpoint; set it, for example to http://127.0.0.1:4318' })
   }
-  if (endpoint !== undefined) faults.push(...urlFaults('endpoint', endpoint))
-  if (tracesEndpoint !== undefined) faults.push(...urlFaults('traces_endpoint', tracesEndpoint))
-  for (const [name, value] of Object.entries(headers)) faults.push(...headerFaults(name, value))
-  if (compression === 'none' && params.level !== undefined) {
-    faults.push({ path: ['compression_params', 'level'], message: 'there is no compression to have a level; leave it out' })
+  if (endpoint !== undefined) faults.push(...endpointFaults(endpoint))
+  for (const key of ['traces_endpoint', 'metrics_endpoint', 'logs_endpoint'] as const) {
+    if (config[key] !== undefined) faults.push(...urlFaults(key, config[key], true))
   }
-  if (compression === 'gzip' && (params.level ?? 1) > GZIP_MAX_LEVEL) {
-    faults.push({ path: ['compression_params', 'level'], message: `found ${params.level}; accepted for gzip: 1 to 9` })
-  }
-  return faults
+  for (const [key, reason] of REFUSED) if (config[key] !== undefined) faults.push({ path: [key], message: reason })
+  if (proxy !== undefined && proxy !== '') faults.push(...proxyFaults('proxy_url', proxy))
+  return [...faults, ...headerFaults(config.headers, OWN_HEADERS), ...compressionFaults(config), ...clientTlsFaults(config.tls)]
 }
 
-function urlFaults(key: string, text: string): readonly ConfigFault[] {
-  const fault = (message: string): readonly ConfigFault[] => [{ path: [key], message }]
-  const url = URL.parse(text)
-  if (url === null || !['http:', 'https:'].includes(url.protocol)) {
-    return fault(`found ${quoted(text)}; accepted: an address such as http://127.0.0.1:4318`)
-  }
-  // An address is shown in logs and errors; a password is not.
-  if (url.username !== '' || url.password !== '') return fault('the address holds a password; put it into headers, as Authorization')
-  if (url.hash !== '') return fault(`the address ends in ${quoted(url.hash)}, which is never sent; leave it out`)
-  if (key === 'endpoint' && url.search !== '') return fault('the address has a query; give the whole address as traces_endpoint')
-  return []
-}
-
-function headerFaults(name: string, value: string): readonly ConfigFault[] {
-  const fault = (message: string): readonly ConfigFault[] => [{ path: ['headers', name], message }]
-  if (!HEADER_NAME.test(name)) return fault('this is no name of a header; accepted: letters, digits and dashes')
-  if (OWN_HEADERS.has(name.toLowerCase())) return fault('the exporter writes this header itself; leave it out')
-  if (!HEADER_VALUE.test(value))
-    return fault('the value holds characters that a header cannot; accepted: printable Latin text without line breaks')
-  return []
+function endpointFaults(endpoint: string): readonly ConfigFault[] {
+  const socket = socketPathOf(endpoint)
+  if (socket === undefined) return urlFaults('endpoint', endpoint, false)
+  return socket === '' ? [{ path: ['endpoint'], message: `found ${quoted(endpoint)}; accepted: unix:///path/of/a/socket` }] : []
 }
 
 export const factory: ExporterFactory<typeof schema> = {
   type: 'otlp_http',
   aliases: ['otlphttp'],
-  signals: ['traces'],
-  stability: 'alpha',
+  signals: ['traces', 'metrics', 'logs'],
+  stability: 'beta',
   schema,
   check,
   async create(config, settings) {

@@ -1,10 +1,18 @@
 // What an answer means for the batch, by the rules of OTLP over HTTP: taken, taken in part, not now, never.
 
 import { type Batch, PartialError, PermanentError, printable, RetryableError } from '../../core/index.ts'
-import { decodePartialSuccess, type Encoding, type HttpAnswer, retryAfterMs, statusMessage } from '../../core/client/index.ts'
+import {
+  CredentialsError,
+  decodePartialSuccess,
+  type Encoding,
+  type HttpAnswer,
+  retryAfterMs,
+  statusMessage,
+} from '../../core/client/index.ts'
 
 /** Every other status is for good. */
 const RETRYABLE = new Set([429, 502, 503, 504])
+const UNAUTHORIZED = 401
 const MAX_MESSAGE_LENGTH = 300
 
 /** Returns where the batch was taken, and throws one of the three errors where not. */
@@ -18,6 +26,7 @@ export function judge(answer: HttpAnswer, url: string, batch: Batch, now: Date):
     throw new PartialError(Math.min(partial.rejected, batch.count), short(partial.message))
   }
   const message = `POST ${url}: ${status}${reasonOf(status, headers, short(statusMessage(encoding, body)))}`
+  if (status === UNAUTHORIZED) throw new CredentialsError(message)
   if (!RETRYABLE.has(status)) throw new PermanentError(message)
   const waitMs = retryAfterMs(headers['retry-after'], now)
   throw new RetryableError(message, waitMs === undefined ? {} : { retryAfterMs: waitMs })
