@@ -1,7 +1,11 @@
 // The end of a pipeline in a test: keeps what it is handed, holds it back or refuses it when told to.
 
-import type { Batch } from '../batch.ts'
+import type { Batch, Signal } from '../batch.ts'
 import type { Consumer } from '../component.ts'
+import type { AttributeValue } from '../otlp/any-value.ts'
+import { itemsOf, numbersOf } from './items.ts'
+import { readLogRecords } from './logs.ts'
+import { readDataPoints } from './metrics.ts'
 import { readSpans } from './traces.ts'
 
 export class CollectingConsumer implements Consumer {
@@ -40,6 +44,28 @@ export class CollectingConsumer implements Consumer {
   }
 
   spans(): ReturnType<typeof readSpans> {
-    return this.batches.flatMap((batch) => readSpans(batch))
+    return this.#of('traces').flatMap((batch) => readSpans(batch))
+  }
+
+  dataPoints(): ReturnType<typeof readDataPoints> {
+    return this.#of('metrics').flatMap((batch) => readDataPoints(batch))
+  }
+
+  logRecords(): ReturnType<typeof readLogRecords> {
+    return this.#of('logs').flatMap((batch) => readLogRecords(batch))
+  }
+
+  /** The attribute `n` of every item, of whatever signal. */
+  numbers(): (AttributeValue | undefined)[] {
+    return this.batches.flatMap((batch) => numbersOf(batch))
+  }
+
+  /** How many items the bytes hold; `count` is what the batches say. */
+  itemCount(): number {
+    return this.batches.reduce((sum, batch) => sum + itemsOf(batch).length, 0)
+  }
+
+  #of(signal: Signal): Batch[] {
+    return this.batches.filter((batch) => batch.signal === signal)
   }
 }

@@ -1,5 +1,7 @@
 // What core gives a component, for tests: it remembers what was logged, counted and dropped.
 
+import type { Signal } from '../batch.ts'
+import type { Signal } from '../batch.ts'
 import type { Clock } from '../clock.ts'
 import type { Capabilities, Capability, Logger, Meter, Settings } from '../component.ts'
 import { TestClock } from './test-clock.ts'
@@ -12,7 +14,10 @@ export interface LogLine {
 
 export class TestSettings implements Settings {
   readonly id: string
+  /** For a processor; set it before the processor is created. */
+  signal: Signal = 'traces'
   readonly clock: Clock
+  readonly signal: Signal
   readonly lines: LogLine[] = []
   /** Items dropped, by reason. */
   readonly drops: Record<string, number> = Object.create(null)
@@ -24,9 +29,10 @@ export class TestSettings implements Settings {
   /** Recorded values, by name. */
   readonly histograms: Map<string, number[]> = new Map()
 
-  constructor(id: string, clock: Clock = new TestClock()) {
+  constructor(id: string, clock: Clock = new TestClock(), signal: Signal = 'traces') {
     this.id = id
     this.clock = clock
+    this.signal = signal
   }
 
   readonly log: Logger = {

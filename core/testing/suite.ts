@@ -2,31 +2,34 @@
 // that has `test(name, run)`: tap's `t.test`, node:test.
 
 import assert from 'node:assert/strict'
-import type { Batch } from '../batch.ts'
+import type { Batch, Signal } from '../batch.ts'
 import type { Consumer, Exporter, Lifecycle, Processor } from '../component.ts'
 import { PermanentError, RetryableError } from '../errors.ts'
 import { CollectingConsumer } from './collector.ts'
 import { TestClock } from './test-clock.ts'
 import { TestSettings } from './settings.ts'
-import { numberedSpans } from './traces.ts'
+import { numberedItems } from './items.ts'
 
 export type Test = (name: string, run: () => Promise<void>) => unknown
 
 export interface ProcessorUnderTest {
   create(next: Consumer, settings: TestSettings): Promise<Processor>
-  /** A batch that this processor hands on, at least in part. Ten numbered spans by default. */
+  /** `traces` by default. A processor of several signals is put through the suite once for each. */
+  signal?: Signal
+  /** A batch that this processor hands on, at least in part. Ten numbered items by default. */
   batch?: () => Batch
   /** How far to move the clock until everything that was accepted has been handed on, in milliseconds. */
   settleMs?: number
 }
 
 export function processorSuite(test: Test, subject: ProcessorUnderTest): void {
-  const { settleMs = 60_000 } = subject
-  const batchOf = subject.batch ?? (() => numberedSpans(10))
+  const { settleMs = 60_000, signal = 'traces' } = subject
+  const batchOf = subject.batch ?? (() => numberedItems(signal, 10))
   const make = async () => {
     const clock = new TestClock()
     const next = new CollectingConsumer()
     const settings = new TestSettings('under/test', clock)
+    settings.signal = signal
     return { clock, next, settings, processor: await subject.create(next, settings) }
   }
 
@@ -42,7 +45,7 @@ export function processorSuite(test: Test, subject: ProcessorUnderTest): void {
     await processor.stop?.(new AbortController().signal)
     const received = batches.reduce((sum, { count }) => sum + count, 0)
     assert.equal(next.count + settings.dropped, received)
-    assert.equal(next.spans().length, next.count, 'the count of a batch is the number of spans in it')
+    assert.equal(next.itemCount(), next.count, 'the count of a batch is the number of items in it')
   })
 
   test('leaves the bytes that it was given as they were', async () => {
@@ -92,12 +95,15 @@ export function processorSuite(test: Test, subject: ProcessorUnderTest): void {
 
 export interface ExporterUnderTest {
   create(settings: TestSettings): Promise<Exporter>
+  /** `traces` by default. */
+  signal?: Signal
+  /** Ten numbered items by default. */
   batch?: () => Batch
 }
 
 /** For exporters whose destination takes everything while the suite runs. */
 export function exporterSuite(test: Test, subject: ExporterUnderTest): void {
-  const batchOf = subject.batch ?? (() => numberedSpans(10))
+  const batchOf = subject.batch ?? (() => numberedItems(subject.signal ?? 'traces', 10))
   lifecycleSuite(test, () => subject.create(new TestSettings('under/test')))
 
   test('takes a batch and leaves its bytes as they were', async () => {

@@ -2,13 +2,11 @@
 
 import { randomBytes } from 'node:crypto'
 import { ANONYMOUS, type Batch } from '../batch.ts'
-import { type AttributeValue, writeKeyValue } from '../otlp/any-value.ts'
-import { ByteWriter } from '../otlp/byte-writer.ts'
+import type { ByteWriter } from '../otlp/byte-writer.ts'
 import { SpanCursor } from '../otlp/span-cursor.ts'
 import { RequestEdits } from '../otlp/edits.ts'
 import { indexChunk } from '../otlp/requests.ts'
-
-export type PlainAttributes = Readonly<Record<string, AttributeValue>>
+import { NEW_YEAR, type PlainAttributes, type PlainEnvelope, encodeRequest, writeAttributes, writeFixed64 } from './plain.ts'
 
 /** Everything has a default; ids are random where they are not given. */
 export interface PlainSpan {
@@ -23,33 +21,19 @@ export interface PlainSpan {
   readonly attributes?: PlainAttributes
 }
 
-export interface PlainResource {
-  readonly resource?: PlainAttributes
-  readonly scopeName?: string
+export interface PlainResource extends PlainEnvelope {
   readonly spans: readonly PlainSpan[]
 }
 
 /** The bytes of an export request. */
 export function encodeTraces(resources: readonly PlainResource[]): Buffer {
-  const out = new ByteWriter(1024)
-  for (const { resource = {}, scopeName = '', spans } of resources) {
-    const resourceSpans = out.begin(0x0a)
-    const message = out.begin(0x0a)
-    writeAttributes(out, 0x0a, resource)
-    out.end(message)
-    const scopeSpans = out.begin(0x12)
-    const scope = out.begin(0x0a)
-    if (scopeName !== '') out.text(0x0a, scopeName)
-    out.end(scope)
+  return encodeRequest(resources, (out, { spans }) => {
     for (const span of spans) writeSpan(out, span)
-    out.end(scopeSpans)
-    out.end(resourceSpans)
-  }
-  return out.copy()
+  })
 }
 
 function writeSpan(out: ByteWriter, span: PlainSpan): void {
-  const { name = 'operation', kind = 2, startTimeUnixNano = 1_767_225_600_000_000_000n, statusCode = 0, attributes = {} } = span
+  const { name = 'operation', kind = 2, startTimeUnixNano = NEW_YEAR, statusCode = 0, attributes = {} } = span
   const body = out.begin(0x12)
   out.field(0x0a, span.traceId === undefined ? randomBytes(16) : Buffer.from(span.traceId, 'hex'))
   out.field(0x12, span.spanId === undefined ? randomBytes(8) : Buffer.from(span.spanId, 'hex'))
@@ -57,8 +41,8 @@ function writeSpan(out: ByteWriter, span: PlainSpan): void {
   out.text(0x2a, name)
   out.varint(0x30)
   out.varint(kind)
-  writeTime(out, 0x39, startTimeUnixNano)
-  writeTime(out, 0x41, span.endTimeUnixNano ?? startTimeUnixNano + 1_000_000n)
+  writeFixed64(out, 0x39, startTimeUnixNano)
+  writeFixed64(out, 0x41, span.endTimeUnixNano ?? startTimeUnixNano + 1_000_000n)
   writeAttributes(out, 0x4a, attributes)
   if (statusCode !== 0) {
     const status = out.begin(0x7a)
@@ -67,21 +51,6 @@ function writeSpan(out: ByteWriter, span: PlainSpan): void {
     out.end(status)
   }
   out.end(body)
-}
-
-function writeTime(out: ByteWriter, tag: number, time: bigint): void {
-  const bytes = Buffer.alloc(8)
-  bytes.writeBigUInt64LE(time)
-  out.varint(tag)
-  out.raw(bytes)
-}
-
-function writeAttributes(out: ByteWriter, tag: number, attributes: PlainAttributes): void {
-  for (const [key, value] of Object.entries(attributes)) {
-    const body = out.begin(tag)
-    writeKeyValue(out, key, value)
-    out.end(body)
-  }
 }
 
 /** A batch of one chunk. */
