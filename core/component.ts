@@ -64,8 +64,12 @@ export interface Service {
 export interface Settings {
   /** `type` or `type/name`, as in the YAML. */
   readonly id: string
+  /** What a processor's pipeline carries: each pipeline has a processor of its own. Undefined for components of another kind. */
+  readonly signal?: Signal
   readonly log: Logger
   readonly meter: Meter
+  /** For a processor, the signal of its pipeline. */
+  readonly signal?: Signal
   /** Monotonic milliseconds, wall time and timers: tests pass a clock that they move themselves. */
   readonly clock: Clock
   /** The ledger: whoever does not hand an item on says why. */

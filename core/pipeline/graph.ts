@@ -221,7 +221,10 @@ class GraphBuilder {
   /** Processors are not shared: each pipeline has its own. */
   #processor(id: string, pipeline: PipelineConfig, next: Consumer, account: PipelineAccount): Promise<Consumer> {
     const configured = this.#config.processors.get(id)!
-    const settings = this.#settings('processor', id, (count, reason) => account.drop(id, count, reason))
+    const settings: Settings = {
+      ...this.#settings('processor', id, (count, reason) => account.drop(id, count, reason)),
+      signal: pipeline.signal,
+    }
     return this.#create(`service.pipelines.${pipeline.id}.processors`, configured, ({ factory }) =>
       factory.create(configOf(configured), next, settings),
     )

@@ -59,7 +59,7 @@ const processor: ProcessorFactory = defineProcessor({
     ...lifecycle(settings.id),
     async consume(batch, deadlineMs) {
       if (settings.id !== 'processor/drops') return next.consume(batch, deadlineMs)
-      settings.drop(batch.count, 'told to')
+      settings.drop(batch.count, `told to, in ${settings.signal}`)
     },
   }),
 })
