@@ -1,7 +1,16 @@
 import t from 'tap'
 import fc from 'fast-check'
 import { type Batch, type BatcherOptions, Batcher, PartialError, PermanentError, RetryableError } from '../index.ts'
-import { CollectingConsumer, TestClock, TestSettings, numberedSpans, processorSuite, readSpans } from '../testing/index.ts'
+import {
+  CollectingConsumer,
+  TestClock,
+  TestSettings,
+  numberedItems,
+  numberedSpans,
+  numbersOf,
+  processorSuite,
+  readSpans,
+} from '../testing/index.ts'
 
 const options: BatcherOptions = { sendBatchSize: 1000, sendBatchMaxSize: 0, timeoutMs: 200, maxAckDelayMs: 5 }
 
@@ -104,23 +113,21 @@ t.test('batches of different origins never meet', async (t) => {
   )
 })
 
-t.test('send_batch_max_size splits between spans, and a sender is answered when all pieces are taken', async (t) => {
+t.test('send_batch_max_size splits between items of any signal, and a sender is answered when all pieces are taken', async (t) => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1, maxLength: 8 }),
       fc.integer({ min: 1, max: 12 }),
-      async (sizes, max) => {
+      fc.constantFrom('traces' as const, 'metrics' as const, 'logs' as const),
+      async (sizes, max, signal) => {
         const { clock, next, batcher } = make({ sendBatchMaxSize: max, sendBatchSize: 100_000 })
         let first = 0
-        const sent = sizes.map((size) => batcher.consume(numberedSpans(size, (first += size) - size), 8000))
+        const sent = sizes.map((size) => batcher.consume(numberedItems(signal, size, (first += size) - size), 8000))
         await clock.advance(5)
         await Promise.all(sent)
         t.ok(next.batches.every(({ count }) => count <= max))
-        t.ok(next.batches.every((batch) => readSpans(batch).length === batch.count))
-        t.same(
-          next.spans().map(({ attributes }) => attributes['n']),
-          [...Array(first).keys()],
-        )
+        t.ok(next.batches.every((batch) => numbersOf(batch).length === batch.count))
+        t.same(next.numbers(), [...Array(first).keys()])
       },
     ),
     { numRuns: 30 },

@@ -5,9 +5,10 @@ import { factory } from './factory.ts'
 
 const config = { send_batch_size: 8192, send_batch_max_size: 0, timeout: '200ms', max_ack_delay: '5ms' }
 
-t.test('the suite of every processor', async (t) => {
-  processorSuite(t.test.bind(t), { create: (next, settings) => factory.create(config, next, settings) })
-})
+for (const signal of factory.signals)
+  t.test(`the suite of every processor, with ${signal}`, async (t) => {
+    processorSuite(t.test.bind(t), { signal, create: (next, settings) => factory.create(config, next, settings) })
+  })
 
 t.test('its options reach the batcher', async (t) => {
   const clock = new TestClock()

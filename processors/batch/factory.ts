@@ -34,7 +34,7 @@ const schema = {
 
 export const factory: ProcessorFactory<typeof schema> = defineProcessor({
   type: 'batch',
-  signals: ['traces'],
+  signals: ['traces', 'metrics', 'logs'],
   stability: 'beta',
   schema,
   check({ send_batch_size: size, send_batch_max_size: max }) {
