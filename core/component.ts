@@ -68,8 +68,6 @@ export interface Settings {
   readonly signal?: Signal
   readonly log: Logger
   readonly meter: Meter
-  /** For a processor, the signal of its pipeline. */
-  readonly signal?: Signal
   /** Monotonic milliseconds, wall time and timers: tests pass a clock that they move themselves. */
   readonly clock: Clock
   /** The ledger: whoever does not hand an item on says why. */

@@ -1,7 +1,6 @@
 // What core gives a component, for tests: it remembers what was logged, counted and dropped.
 
 import type { Signal } from '../batch.ts'
-import type { Signal } from '../batch.ts'
 import type { Clock } from '../clock.ts'
 import type { Capabilities, Capability, Logger, Meter, Settings } from '../component.ts'
 import { TestClock } from './test-clock.ts'
@@ -17,7 +16,6 @@ export class TestSettings implements Settings {
   /** For a processor; set it before the processor is created. */
   signal: Signal = 'traces'
   readonly clock: Clock
-  readonly signal: Signal
   readonly lines: LogLine[] = []
   /** Items dropped, by reason. */
   readonly drops: Record<string, number> = Object.create(null)
@@ -29,10 +27,9 @@ export class TestSettings implements Settings {
   /** Recorded values, by name. */
   readonly histograms: Map<string, number[]> = new Map()
 
-  constructor(id: string, clock: Clock = new TestClock(), signal: Signal = 'traces') {
+  constructor(id: string, clock: Clock = new TestClock()) {
     this.id = id
     this.clock = clock
-    this.signal = signal
   }
 
   readonly log: Logger = {
