@@ -423,7 +423,7 @@ t.test("a path that begins with a dot is beside the file that it stands in, any 
   const pathOf = async (written: string): Promise<unknown> => {
     const text = around(`  otlp_http: { endpoint: a, key_file: ${written} }`, '    traces: { receivers: [otlp], exporters: [otlp_http] }')
     const { config } = await loadSources([{ file: '/etc/millrace/a.yaml', text }], factories, {})
-    return (config.exporters.get('otlp_http')?.config as { readonly key_file: string }).key_file
+    return (config.exporters.get('otlp_http')!.config as { readonly key_file: string }).key_file
   }
   t.equal(await pathOf('./tls/key.pem'), '/etc/millrace/tls/key.pem')
   t.equal(await pathOf('../key.pem'), '/etc/key.pem')

@@ -110,6 +110,11 @@ export class RequestEdits implements Recorded {
     return patch
   }
 
+  /** Forgets what was recorded on an item itself, but not that it is dropped. */
+  undoItem(item: number): void {
+    this.itemPatches[item] = -1
+  }
+
   /** The same for a resource's message. */
   patchResource(resource: number, start: number, end: number, from: number, to: number): number {
     const patch = this.#patch(this.resourcePatches[resource]!, start, end, from, to)

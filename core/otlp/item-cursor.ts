@@ -83,6 +83,11 @@ export abstract class ItemCursor implements Item {
     this.#dropped(reason)
   }
 
+  /** Forgets what was written to the item itself; what it shares with others, and that it is dropped, stays. */
+  undo(): void {
+    this.edits.undoItem(this.item)
+  }
+
   protected column(which: number): number {
     return this.edits.index.items[this.row + which]!
   }
