@@ -15,4 +15,5 @@ export { type Endpoint, ENDPOINT_ACCEPTED, endpointOf, formatEndpoint } from './
 export type { AttributeValue } from './otlp/any-value.ts'
 export { queueSchema } from './pipeline/queue-options.ts'
 export { printable, quoted } from './printable.ts'
+export { formatListenAddress, LISTEN_ACCEPTED, type ListenAddress, listenAddressOf, type SocketPath } from './server/listen-address.ts'
 export * from './tls/schema.ts'

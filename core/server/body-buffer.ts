@@ -6,6 +6,9 @@ import { type Refusal, tooLarge } from './refusal.ts'
 /** What is believed of a Content-Length before the bytes are there; larger bodies grow by doubling. */
 const MAX_FIRST_BYTES = 256 * 1024
 
+/** A piece that is a smaller part of what was read is copied: keeping it would pin, and cost, all of it. */
+const MAX_WASTE = 4
+
 export class BodyBuffer {
   readonly #room: Room
   /** From Content-Length; -1 where it is not known. */
@@ -22,7 +25,7 @@ export class BodyBuffer {
   append(piece: Buffer): Refusal | undefined {
     const length = this.#length + piece.length
     if (length > this.#room.limitBytes) return tooLarge(this.#room.limitBytes)
-    if (this.#bytes === undefined && length === this.#expected) return this.#keep(piece)
+    if (this.#bytes === undefined && length === this.#expected && length * MAX_WASTE >= piece.buffer.byteLength) return this.#keep(piece)
     if (this.#bytes === undefined || length > this.#bytes.length) {
       if (!this.#grow(length)) return this.#room.overBudget
     }

@@ -8,7 +8,7 @@ import { constants, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import { Agent, request } from 'undici'
 import { systemClock } from '../clock.ts'
-import { endpointOf } from '../endpoint.ts'
+import { type Endpoint, endpointOf } from '../endpoint.ts'
 import { statusMessage } from '../otlp/rpc-status.ts'
 import { ByteBudget } from './byte-budget.ts'
 import type { Exchange, Handle } from './exchange.ts'
@@ -29,7 +29,7 @@ const succeed = (_body: Uint8Array, exchange: Exchange): void => exchange.succee
 
 async function open(t: Test, options: Partial<HttpDoorOptions> = {}, handle: Handle = succeed): Promise<Opened> {
   const door = new HttpDoor({
-    endpoint: endpointOf('127.0.0.1:0')!,
+    address: endpointOf('127.0.0.1:0')!,
     maxBodyBytes: MIB,
     clock: systemClock,
     bodyRate: { minBytesPerSecond: 0, graceMs: 0, maxMs: 0 },
@@ -37,6 +37,7 @@ async function open(t: Test, options: Partial<HttpDoorOptions> = {}, handle: Han
     readHeaderTimeoutMs: 10_000,
     readTimeoutMs: 60_000,
     idleTimeoutMs: 90_000,
+    writeTimeoutMs: 30_000,
     ...options,
   })
   const bodies: Uint8Array[] = []
@@ -46,7 +47,7 @@ async function open(t: Test, options: Partial<HttpDoorOptions> = {}, handle: Han
   })
   await door.start()
   t.teardown(() => door.stop(AbortSignal.abort()))
-  const { port } = door.address
+  const { port } = door.address as Endpoint
   return { door, port, url: `http://127.0.0.1:${port}/take`, bodies }
 }
 
@@ -436,7 +437,7 @@ t.test('the abort signal ends the waiting', async (t) => {
 
 t.test('a door that never opened closes', async () => {
   const door = new HttpDoor({
-    endpoint: { host: '127.0.0.1', port: 0 },
+    address: { host: '127.0.0.1', port: 0 },
     maxBodyBytes: 1,
     budget: new ByteBudget(1),
     clock: systemClock,
@@ -444,13 +445,14 @@ t.test('a door that never opened closes', async () => {
     readHeaderTimeoutMs: 1000,
     readTimeoutMs: 1000,
     idleTimeoutMs: 1000,
+    writeTimeoutMs: 1000,
   })
   await door.stop(new AbortController().signal)
 })
 
 t.test('an address that is taken is named', async (t) => {
   const { port } = await open(t)
-  await t.rejects(open(t, { endpoint: { host: '127.0.0.1', port } }), {
+  await t.rejects(open(t, { address: { host: '127.0.0.1', port } }), {
     message: `cannot listen on 127.0.0.1:${port}: another process listens there; stop it or choose another endpoint`,
   })
 })

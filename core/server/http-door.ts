@@ -1,6 +1,7 @@
 // The HTTP door of a receiver: listens, routes POSTs to the work of their paths within limits, and closes without losing an answer.
 
-import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createSecureServer, type Server as SecureServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
@@ -8,26 +9,36 @@ import { encodeStatus, INVALID_ARGUMENT } from '../otlp/rpc-status.ts'
 import { writeRefusal } from './answer.ts'
 import type { ByteBudget } from './byte-budget.ts'
 import { Desk, type DeskOptions } from './desk.ts'
-import { type Endpoint, formatEndpoint } from '../endpoint.ts'
+import { Cors, type CorsOptions } from './cors.ts'
 import type { Handle } from './exchange.ts'
 import { encodingOf } from './headers.ts'
 import { HttpExchange } from './http-exchange.ts'
-import { type Refusal, badRequest, tooSlow, unknownPath, wrongMethod } from './refusal.ts'
+import { listen } from './listen.ts'
+import type { ListenAddress } from './listen-address.ts'
+import { badRequest, type Refusal, tooSlow, unknownPath, wrongMethod } from './refusal.ts'
+import type { ServerTls } from './server-tls.ts'
 
 export interface HttpDoorOptions extends DeskOptions {
-  readonly endpoint: Endpoint
+  readonly address: ListenAddress
+  readonly tls?: ServerTls
+  readonly cors?: CorsOptions
   readonly readHeaderTimeoutMs: number
   /** From the first byte of a request to its last. */
   readonly readTimeoutMs: number
+  /** How long a sender may take to read its answer; 0 is without limit. */
+  readonly writeTimeoutMs: number
   /** How long a connection without a request is kept. */
   readonly idleTimeoutMs: number
   readonly maxConnections?: number
+  /** The Content-Encodings that are taken, `''` for none; without it, all that are known. */
+  readonly codings?: ReadonlySet<string>
 }
 
 export class HttpDoor {
   readonly budget: ByteBudget
   readonly #desk: Desk
   readonly #options: HttpDoorOptions
+  readonly #cors: Cors | undefined
   readonly #servers: Server[] = []
   readonly #app: FastifyInstance
   readonly #paths: string[] = []
@@ -36,6 +47,7 @@ export class HttpDoor {
     this.#options = options
     this.budget = options.budget
     this.#desk = new Desk(options)
+    this.#cors = options.cors && new Cors(options.cors)
     const refuse = (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => refuseRaw(request, reply, refusalOf(error))
     this.#app = fastify({
       logger: false,
@@ -55,38 +67,49 @@ export class HttpDoor {
     this.#app.addContentTypeParser('*', (_request, _body, done) => done(null))
   }
 
-  /** Before `start`. The hook answers everything itself: what fastify would do after it is not needed here, and costs. */
-  post(path: string, handle: Handle): void {
+  /** Before `start`: the work of a path, or why there is none. */
+  post(path: string, served: Handle | Refusal): void {
     this.#paths.push(path)
+    // Hooks answer everything themselves: what fastify would do after them is not needed here, and costs.
     this.#app.route({
       method: 'POST',
       url: path,
-      onRequest: ({ raw }, reply, _done) => new HttpExchange(this.#desk, raw, reply.raw, handle).begin(),
+      onRequest: ({ raw }, { raw: response }, _done) => {
+        this.#cors?.allow(raw, response)
+        if (typeof served === 'object') this.#refuse(raw, response, served)
+        else new HttpExchange(this.#desk, raw, response, served, this.#options).begin()
+      },
       handler: unreachable,
     })
     this.#app.route({
       method: this.#app.supportedMethods.filter((method) => method !== 'POST'),
       url: path,
-      onRequest: (request, reply, _done) => refuseRaw(request, reply, wrongMethod(request.method)),
+      onRequest: ({ raw }, { raw: response }, _done) => {
+        const asked = this.#cors?.preflight(raw, response) ?? wrongMethod(raw.method!)
+        if (asked !== 'answered') this.#refuse(raw, response, asked)
+      },
       handler: unreachable,
     })
   }
 
+  #refuse(request: IncomingMessage, response: ServerResponse, refusal: Refusal): void {
+    writeRefusal(request, response, encodingOf(request.headers['content-type']) ?? 'json', refusal, this.#desk.closing)
+  }
+
   /** Rejects with an error that names the address where it cannot be had. */
   async start(): Promise<void> {
-    const { host, port } = this.#options.endpoint
-    try {
-      await this.#app.listen({ host, port })
-    } catch (error) {
-      throw new Error(`cannot listen on ${formatEndpoint(this.#options.endpoint)}: ${reasonOf(error)}`, { cause: error })
-    }
+    const { address, tls } = this.#options
+    await listen(address, () => this.#app.listen('path' in address ? { path: address.path } : { host: address.host, port: address.port }))
+    tls?.watch((context) => {
+      for (const server of this.#servers) (server as SecureServer).setSecureContext(context)
+    })
     this.#desk.slowBodies.watch()
   }
 
   /** Where it listens, once started. */
-  get address(): Endpoint {
-    const { address, port } = this.#app.server.address() as AddressInfo
-    return { host: address, port }
+  get address(): ListenAddress {
+    const bound = this.#app.server.address() as AddressInfo | string
+    return typeof bound === 'string' ? { path: bound } : { host: bound.address, port: bound.port }
   }
 
   /** Takes no more connections, closes the idle ones, and waits for the answers that are owed; `abort` ends the waiting. */
@@ -95,6 +118,7 @@ export class HttpDoor {
     if (desk.closing) return
     desk.closing = true
     desk.slowBodies.stop()
+    this.#options.tls?.stop()
     const cut = (): void => this.#cut()
     abort.addEventListener('abort', cut)
     if (abort.aborted) cut()
@@ -107,17 +131,15 @@ export class HttpDoor {
   }
 
   #makeServer(listener: (request: IncomingMessage, response: ServerResponse) => void): Server {
-    const { readHeaderTimeoutMs, readTimeoutMs, idleTimeoutMs, maxConnections } = this.#options
-    const server = createServer(
-      {
-        headersTimeout: readTimeoutMs === 0 ? readHeaderTimeoutMs : Math.min(readHeaderTimeoutMs, readTimeoutMs),
-        requestTimeout: readTimeoutMs,
-        keepAliveTimeout: idleTimeoutMs,
-        // How often Node looks for requests that are late.
-        connectionsCheckingInterval: Math.min(1000, readHeaderTimeoutMs),
-      },
-      listener,
-    )
+    const { readHeaderTimeoutMs, readTimeoutMs, idleTimeoutMs, maxConnections, tls } = this.#options
+    const options = {
+      headersTimeout: readTimeoutMs === 0 ? readHeaderTimeoutMs : Math.min(readHeaderTimeoutMs, readTimeoutMs),
+      requestTimeout: readTimeoutMs,
+      keepAliveTimeout: idleTimeoutMs,
+      // How often Node looks for requests that are late.
+      connectionsCheckingInterval: Math.min(1000, readHeaderTimeoutMs),
+    }
+    const server = tls === undefined ? createServer(options, listener) : createSecureServer({ ...options, ...tls.read() }, listener)
     if (maxConnections !== undefined) server.maxConnections = maxConnections
     // An exchange says `100 Continue` itself, once it knows that it wants the body.
     server.on('checkContinue', listener)
@@ -149,14 +171,6 @@ function refuseSocket(error: NodeJS.ErrnoException, socket: Duplex): void {
   const body = encodeStatus('json', status.code, status.message)
   const head = `HTTP/1.1 ${line}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n`
   ;(socket as Socket).end(head + body.toString(), () => socket.destroy())
-}
-
-function reasonOf(error: unknown): string {
-  const code = (error as NodeJS.ErrnoException).code
-  if (code === 'EADDRINUSE') return 'another process listens there; stop it or choose another endpoint'
-  if (code === 'EADDRNOTAVAIL') return 'no interface of this machine has that address'
-  if (code === 'EACCES') return 'not permitted; ports below 1024 need privileges'
-  return error instanceof Error ? error.message : String(error)
 }
 
 function noSchemas(): never {

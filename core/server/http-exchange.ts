@@ -7,17 +7,25 @@ import { BodyBuffer } from './body-buffer.ts'
 import type { Desk } from './desk.ts'
 import { Exchange, type Handle } from './exchange.ts'
 import { type Coding, codingOf, encodingOf, lengthOf } from './headers.ts'
-import { type Refusal, tooLarge, wrongType } from './refusal.ts'
+import { type Refusal, tooLarge, wrongCoding, wrongType } from './refusal.ts'
+
+export interface HttpExchangeOptions {
+  readonly writeTimeoutMs: number
+  readonly codings?: ReadonlySet<string>
+}
 
 export class HttpExchange extends Exchange {
   readonly encoding: Encoding
   readonly #request: IncomingMessage
   readonly #response: ServerResponse
 
-  constructor(desk: Desk, request: IncomingMessage, response: ServerResponse, handle: Handle) {
+  readonly #options: HttpExchangeOptions
+
+  constructor(desk: Desk, request: IncomingMessage, response: ServerResponse, handle: Handle, options: HttpExchangeOptions) {
     super(desk, handle)
     this.#request = request
     this.#response = response
+    this.#options = options
     // What is neither is refused at once, in words that a person with curl can read.
     this.encoding = encodingOf(request.headers['content-type']) ?? 'json'
   }
@@ -33,6 +41,8 @@ export class HttpExchange extends Exchange {
       if (encodingOf(headers['content-type']) === undefined) return this.refuse(wrongType(headers['content-type']))
       const coding = codingOf(headers['content-encoding'])
       if (typeof coding === 'object') return this.refuse(coding)
+      const { codings } = this.#options
+      if (codings?.has(coding ?? '') === false) return this.refuse(wrongCoding(coding ?? 'missing', codings))
       const length = lengthOf(headers['content-length'])
       if (length > this.limitBytes) return this.refuse(tooLarge(this.limitBytes))
       if (headers.expect !== undefined) this.#response.writeContinue()
@@ -56,10 +66,21 @@ export class HttpExchange extends Exchange {
 
   protected writeSuccess(body: Uint8Array | undefined): void {
     writeSuccess(this.#response, this.encoding, body, this.desk.closing)
+    this.#awaitReader()
   }
 
   protected writeRefusal(refusal: Refusal): void {
     writeRefusal(this.#request, this.#response, this.encoding, refusal, this.desk.closing)
+    this.#awaitReader()
+  }
+
+  /** An answer that is out of our hands at once needs no watching. */
+  #awaitReader(): void {
+    const { writeTimeoutMs } = this.#options
+    const response = this.#response
+    if (writeTimeoutMs === 0 || response.writableLength === 0) return
+    const timer = this.desk.clock.after(writeTimeoutMs, () => response.destroy())
+    response.once('close', () => timer.cancel())
   }
 
   protected get isGone(): boolean {

@@ -1,5 +1,6 @@
 // The ways in which a door says no: the HTTP status, the gRPC code in the body, and a message that says what would be accepted.
 
+import type { Signal } from '../batch.ts'
 import {
   DEADLINE_EXCEEDED,
   INVALID_ARGUMENT,
@@ -47,14 +48,21 @@ export function wrongType(found: string | undefined): Refusal {
   return { httpStatus: 415, code: INVALID_ARGUMENT, message: `Content-Type is ${found ?? 'missing'}; accepted: ${accepted}` }
 }
 
-export function wrongCoding(found: string): Refusal {
-  const accepted = 'gzip, deflate, zstd'
+const CODINGS: ReadonlySet<string> = new Set(['gzip', 'deflate', 'zstd'])
+
+export function wrongCoding(found: string, codings: ReadonlySet<string> = CODINGS): Refusal {
+  const accepted = [...codings].filter((coding) => coding !== '').join(', ')
   return {
     httpStatus: 415,
     code: INVALID_ARGUMENT,
-    message: `Content-Encoding is ${found}; accepted: one of ${accepted}`,
+    message: `Content-Encoding is ${found}; accepted: ${codings.has('') ? 'none or ' : ''}one of ${accepted}`,
     headers: ['Accept-Encoding', accepted],
   }
+}
+
+/** The protocol knows the signal, and this configuration has nowhere to send it. */
+export function signalNotTaken(signal: Signal): Refusal {
+  return { httpStatus: 404, code: UNIMPLEMENTED, message: `no pipeline takes ${signal} from this receiver` }
 }
 
 export function tooSlow(): Refusal {

@@ -35,11 +35,8 @@ export const clientCaProperties = {
   client_ca_file_reload: { type: 'boolean', default: true, description: 'Look for changes of `client_ca_file`, too.' },
 } as const
 
-export interface TlsSection<P> {
-  readonly type: 'object'
-  readonly description: string
-  readonly properties: P
-}
+/** An interface would not do as a schema: it might be added to. */
+export type TlsSection<P> = { readonly type: 'object'; readonly description: string; readonly properties: P }
 export const serverTlsSchema: TlsSection<typeof tlsProperties & typeof clientCaProperties> = {
   type: 'object',
   description: 'Speak TLS, and only TLS.',

@@ -5,9 +5,12 @@ import root from 'otlp-transformer-0213/build/src/generated/root.js'
 import t, { type Test } from 'tap'
 import { request } from 'undici'
 import { type Batch, type Consumer, PartialError, PermanentError, RetryableError, type Settings, systemClock } from '../../core/index.ts'
+import { serverTlsSchema } from '../../core/factory.ts'
 import { CollectingConsumer, lifecycleSuite, TestSettings } from '../../core/testing/index.ts'
-import { factory } from './factory.ts'
-import { OtlpReceiver } from './otlp-receiver.ts'
+import { factory, type OtlpConfig } from './factory.ts'
+import { defaultsOf } from './fixtures/defaults.ts'
+import type { HttpConfig } from './http-options.ts'
+import type { OtlpReceiver } from './otlp-receiver.ts'
 
 interface Codec {
   encode(message: object): { finish(): Uint8Array }
@@ -38,7 +41,12 @@ interface Started {
   readonly receiver: OtlpReceiver
 }
 
-async function start(t: Test, http: Record<string, unknown> = {}, consume: () => Promise<void> = async () => {}): Promise<Started> {
+async function start(
+  t: Test,
+  http: Record<string, unknown> = {},
+  consume: () => Promise<void> = async () => {},
+  rest: Partial<OtlpConfig> = {},
+): Promise<Started> {
   const batches: Batch[] = []
   const deadlines: number[] = []
   const drops: [number, string][] = []
@@ -60,20 +68,18 @@ async function start(t: Test, http: Record<string, unknown> = {}, consume: () =>
       throw new Error('there are no extensions')
     },
   }
-  const config = { protocols: { http: { ...defaults(), endpoint: '127.0.0.1:0', ...http } } }
+  const config = configOf({ endpoint: '127.0.0.1:0', ...http }, rest)
   const receiver = (await factory.create(config, { traces: next }, settings)) as OtlpReceiver
   await receiver.start()
   t.teardown(() => receiver.stop(AbortSignal.abort()))
   return { url: `http://${receiver.address}/v1/traces`, batches, deadlines, drops, receiver }
 }
 
-type Http = Parameters<typeof factory.create>[0]['protocols']['http']
-
-/** As the loader fills them in. */
-function defaults(): Http {
-  const { properties } = factory.schema.properties.protocols.properties.http
-  const given = Object.entries(properties).filter(([, schema]) => 'default' in schema)
-  return Object.fromEntries(given.map(([key, schema]) => [key, (schema as { default: unknown }).default])) as unknown as Http
+/** As the loader fills it in. */
+function configOf(http: Record<string, unknown>, rest: Partial<OtlpConfig> = {}): OtlpConfig {
+  const { protocols, max_in_flight_bytes } = factory.schema.properties
+  const given = { max_in_flight_bytes: max_in_flight_bytes.default, ...rest }
+  return { protocols: { http: { ...defaultsOf(protocols.properties.http), ...http } as unknown as HttpConfig }, ...given }
 }
 
 interface Answer {
@@ -271,17 +277,29 @@ t.test('a port in use fails the start, by name', async (t) => {
 })
 
 lifecycleSuite(t.test.bind(t), () => {
-  const config = { protocols: { http: { ...defaults(), endpoint: '127.0.0.1:0' } } }
+  const config = configOf({ endpoint: '127.0.0.1:0' })
   return factory.create(config, { traces: new CollectingConsumer() }, new TestSettings('otlp'))
 })
 
 t.test('what a schema cannot say is checked before anything starts', async (t) => {
-  const faults = (http: Partial<Http>): readonly unknown[] => factory.check!({ protocols: { http: { ...defaults(), ...http } } })
+  const faults = (http: Record<string, unknown>, rest: Partial<OtlpConfig> = {}): readonly unknown[] => factory.check!(configOf(http, rest))
   t.same(faults({}), [])
   t.match(faults({ endpoint: 'localhost' }), [
     { path: ['protocols', 'http', 'endpoint'], message: /found "localhost"; accepted: host:port/ },
   ])
   t.match(faults({ endpoint: '127.0.0.1:70000' }), [{ path: ['protocols', 'http', 'endpoint'] }])
+  t.match(faults({ endpoint: 'unix://' }), [{ path: ['protocols', 'http', 'endpoint'], message: /accepted: .*unix:/ }])
+  t.match(faults({ endpoint: `/${'long'.repeat(30)}`, transport: 'unix' }), [{ message: /accepted: the path of a socket, of at most 103/ }])
+  t.same(faults({ endpoint: '/run/a.sock', transport: 'unix' }), [])
   t.match(faults({ traces_url_path: 'v1/*' }), [{ path: ['protocols', 'http', 'traces_url_path'], message: /accepted: a path/ }])
-  t.match(faults({ max_in_flight_bytes: 5 }), [{ path: ['protocols', 'http', 'max_in_flight_bytes'], message: /5 is less than/ }])
+  t.match(faults({ logs_url_path: '/v1/traces' }), [{ path: ['protocols', 'http', 'logs_url_path'], message: /is traces_url_path too/ }])
+  t.match(faults({ include_metadata: true }), [{ path: ['protocols', 'http', 'include_metadata'], message: /accepted: false/ }])
+  t.match(faults({ tls: { ...defaultsOf(serverTlsSchema) } }), [
+    { path: ['protocols', 'http', 'tls'], message: /set cert_file and key_file/ },
+  ])
+  t.match(faults({ cors: { allowed_origins: ['https://a.example', 'a.example'] } }), [
+    { path: ['protocols', 'http', 'cors', 'allowed_origins', 1], message: /found "a.example"; accepted: an origin such as/ },
+  ])
+  t.match(faults({}, { max_in_flight_bytes: 5 }), [{ path: ['max_in_flight_bytes'], message: /5 is less than/ }])
+  t.match(factory.check!({ ...configOf({}), protocols: {} }), [{ path: ['protocols'], message: /neither grpc nor http/ }])
 })

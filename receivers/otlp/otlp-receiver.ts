@@ -1,44 +1,70 @@
-// Receiver `otlp` at work: an HTTP door, and behind it one intake a signal.
+// Receiver `otlp` at work: a door for each protocol, and behind them one intake a signal.
 
-import { type Consumer, endpointOf, formatEndpoint, parseDuration, type Receiver, type Settings, type Signal } from '../../core/index.ts'
-import { ByteBudget, HttpDoor } from '../../core/server/index.ts'
+import type { Consumer, Receiver, Settings, Signal } from '../../core/index.ts'
+import { ByteBudget, formatListenAddress, type Handle, type ListenAddress, type Refusal, signalNotTaken } from '../../core/server/index.ts'
 import type { OtlpConfig } from './factory.ts'
-import { TracesIntake } from './traces-intake.ts'
+import { Intake } from './intake.ts'
+
+/** What is behind a path or a method: work, or why there is none. */
+export type Served = Handle | Refusal
+export type Routes = (signal: Signal, timeoutMs: number) => Served
+
+interface Door {
+  readonly address: ListenAddress
+  start(): Promise<void>
+  stop(abort: AbortSignal): Promise<void>
+}
 
 export class OtlpReceiver implements Receiver {
-  readonly #door: HttpDoor
+  readonly #doors: ReadonlyMap<string, Door>
   readonly #settings: Settings
 
-  constructor({ protocols: { http } }: OtlpConfig, next: Readonly<Partial<Record<Signal, Consumer>>>, settings: Settings) {
+  private constructor(doors: ReadonlyMap<string, Door>, settings: Settings) {
+    this.#doors = doors
     this.#settings = settings
-    this.#door = new HttpDoor({
-      endpoint: endpointOf(http.endpoint)!, // the factory has checked it
-      maxBodyBytes: http.max_request_body_size,
-      budget: new ByteBudget(http.max_in_flight_bytes),
-      clock: settings.clock,
-      bodyRate: { minBytesPerSecond: 0, graceMs: 0, maxMs: 0 },
-      readHeaderTimeoutMs: parseDuration(http.read_header_timeout),
-      readTimeoutMs: parseDuration(http.read_timeout),
-      idleTimeoutMs: parseDuration(http.idle_timeout),
-      ...(http.max_connections === undefined ? {} : { maxConnections: http.max_connections }),
-    })
-    if (next.traces !== undefined) {
-      const intake = new TracesIntake(next.traces, settings, parseDuration(http.timeout))
-      this.#door.post(http.traces_url_path, (body, exchange) => intake.take(body, exchange))
+  }
+
+  /** Loads the code of those protocols that are used. */
+  static async create(
+    { protocols: { grpc, http }, max_in_flight_bytes }: OtlpConfig,
+    next: Readonly<Partial<Record<Signal, Consumer>>>,
+    settings: Settings,
+  ): Promise<OtlpReceiver> {
+    const budget = new ByteBudget(max_in_flight_bytes)
+    const intakes = new Map<Signal, Intake>()
+    for (const signal of ['traces', 'metrics', 'logs'] as const) {
+      const consumer = next[signal]
+      if (consumer !== undefined) intakes.set(signal, new Intake(signal, consumer, settings))
     }
+    const routes: Routes = (signal, timeoutMs) => {
+      const intake = intakes.get(signal)
+      if (intake === undefined) return signalNotTaken(signal)
+      return (body, exchange) => intake.take(body, exchange, timeoutMs)
+    }
+    const doors = new Map<string, Door>()
+    if (grpc !== undefined) doors.set('gRPC', (await import('./grpc.ts')).openGrpc(grpc, routes, budget, settings))
+    if (http !== undefined) doors.set('HTTP', (await import('./http.ts')).openHttp(http, routes, budget, settings))
+    return new OtlpReceiver(doors, settings)
   }
 
   async start(): Promise<void> {
-    await this.#door.start()
-    this.#settings.log.info({ endpoint: formatEndpoint(this.#door.address) }, 'listening for OTLP over HTTP')
+    for (const [protocol, door] of this.#doors) {
+      await door.start()
+      this.#settings.log.info({ endpoint: formatListenAddress(door.address) }, `listening for OTLP over ${protocol}`)
+    }
   }
 
-  /** Where it listens, once started: with port 0 the system has chosen. */
+  /** Where it listens, once started: with port 0 the system has chosen. HTTP's, where there is one, as it is the one that a person can ask. */
   get address(): string {
-    return formatEndpoint(this.#door.address)
+    return formatListenAddress((this.#doors.get('HTTP') ?? this.#doors.get('gRPC')!).address)
   }
 
-  stop(abort: AbortSignal): Promise<void> {
-    return this.#door.stop(abort)
+  /** By protocol. */
+  get addresses(): Readonly<Record<string, string>> {
+    return Object.fromEntries([...this.#doors].map(([protocol, door]) => [protocol, formatListenAddress(door.address)]))
+  }
+
+  async stop(abort: AbortSignal): Promise<void> {
+    await Promise.all([...this.#doors.values()].map((door) => door.stop(abort)))
   }
 }
