@@ -10,7 +10,7 @@ import type { Factories } from './core/component.ts'
 const OLDEST_NODE = 24
 
 async function builtIn(): Promise<Factories> {
-  const [otlp, attributes, batch, script, nop, debug, file, otlpHttp, forward, healthCheck] = await Promise.all([
+  const [otlp, attributes, batch, script, nop, debug, file, otlpHttp, otlpGrpc, forward, healthCheck] = await Promise.all([
     import('./receivers/otlp/factory.ts'),
     import('./processors/attributes/factory.ts'),
     import('./processors/batch/factory.ts'),
@@ -19,13 +19,14 @@ async function builtIn(): Promise<Factories> {
     import('./exporters/debug/factory.ts'),
     import('./exporters/file/factory.ts'),
     import('./exporters/otlp_http/factory.ts'),
+    import('./exporters/otlp_grpc/factory.ts'),
     import('./connectors/forward/factory.ts'),
     import('./extensions/health_check/factory.ts'),
   ])
   return {
     receivers: [otlp.factory],
     processors: [attributes.factory, batch.factory, script.factory],
-    exporters: [otlpHttp.factory, debug.factory, file.factory, nop.factory],
+    exporters: [otlpHttp.factory, otlpGrpc.factory, debug.factory, file.factory, nop.factory],
     connectors: [forward.factory],
     extensions: [healthCheck.factory],
   }
