@@ -21,6 +21,8 @@ export interface KeepaliveOptions {
 
 /** As in grpc-go: a third ping too many is the end. */
 const MAX_PING_STRIKES = 2
+/** Changes of settings at once. A client changes them a few times in its life; each must be acknowledged. */
+const MAX_SETTINGS = 100
 /** How often a client without calls may ping, unless `permitWithoutStream`. */
 const IDLE_PING_MS = 2 * 3_600_000
 /** How long a connection may take to begin to speak HTTP/2. */
@@ -49,6 +51,8 @@ export class GrpcConnection implements Connection {
   #pingedMs: number | undefined
   #lastPingMs = -Infinity
   #strikes = 0
+  /** Changes of settings, less one a second. */
+  #settings = 0
 
   constructor(session: ServerHttp2Session, options: KeepaliveOptions, clock: Clock, onStream: OnStream) {
     this.#session = session
@@ -63,6 +67,9 @@ export class GrpcConnection implements Connection {
       onStream(stream, headers, rawHeaders, this)
     })
     session.on('ping', () => this.#pinged())
+    session.on('remoteSettings', () => {
+      if (++this.#settings > MAX_SETTINGS) this.#calm('too_many_settings')
+    })
     session.on('error', ignore)
   }
 
@@ -82,6 +89,7 @@ export class GrpcConnection implements Connection {
   }
 
   look(): void {
+    if (this.#settings > 0) this.#settings--
     const nowMs = this.#clock.monotonicMs()
     const { maxConnectionIdleMs, maxConnectionAgeGraceMs } = this.#options
     if (this.#closingSinceMs !== undefined) {
@@ -115,14 +123,14 @@ export class GrpcConnection implements Connection {
     const nowMs = this.#clock.monotonicMs()
     const { minTimeMs, permitWithoutStream } = this.#options
     const everyMs = this.#streams > 0 || permitWithoutStream ? minTimeMs : Math.max(minTimeMs, IDLE_PING_MS)
-    if (nowMs - this.#lastPingMs < everyMs && ++this.#strikes > MAX_PING_STRIKES) this.#calm()
+    if (nowMs - this.#lastPingMs < everyMs && ++this.#strikes > MAX_PING_STRIKES) this.#calm('too_many_pings')
     this.#lastPingMs = nowMs
   }
 
-  #calm(): void {
+  #calm(reason: string): void {
     const session = this.#session
     if (session.destroyed) return
-    session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM, 0, Buffer.from('too_many_pings'))
+    session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM, 0, Buffer.from(reason))
     setImmediate(() => session.destroy())
   }
 }

@@ -33,7 +33,6 @@ export interface GrpcDoorOptions extends DeskOptions {
 /** What a sender may have on its way unasked: enough for the largest requests at 10 ms from here, and the most that waits for an authenticator. */
 const STREAM_WINDOW_BYTES = 1024 * 1024
 const CONNECTION_WINDOW_BYTES = 2 * 1024 * 1024
-const MAX_HEADER_BYTES = 16 * 1024
 const LOOK_EVERY_MS = 1000
 
 export class GrpcDoor {
@@ -105,7 +104,6 @@ export class GrpcDoor {
     const settings = {
       initialWindowSize: STREAM_WINDOW_BYTES,
       maxConcurrentStreams: this.#options.maxConcurrentStreams,
-      maxHeaderListSize: MAX_HEADER_BYTES,
       enablePush: false,
     }
     const { tls } = this.#options
