@@ -170,6 +170,8 @@ export class RequestEdits implements Recorded {
         this.patches[after + PATCH_TO] = to
         return after
       }
+      // What is put in stands before what is replaced at the same place.
+      if (end === start && this.patches[after + PATCH_START] === start && this.patches[after + PATCH_END]! > start) break
       before = after
       after = this.patches[after + PATCH_NEXT]!
     }
