@@ -28,10 +28,6 @@ export function fromJson(signal: Signal, body: Uint8Array): FromJson {
   return new JsonReader(body, SHAPES[signal]).read()
 }
 
-export function tracesFromJson(body: Uint8Array): FromJson {
-  return fromJson('traces', body)
-}
-
 /** Thrown to leave an item. One object for all, because a sender can cause it as often as it likes; the reason stands in the reader. */
 const FAULT = new Error('an item is refused')
 const NULL = 0x6e

@@ -15,10 +15,6 @@ export function toJson(signal: Signal, chunk: Uint8Array): string {
   return writeMessage(bytes, 0, bytes.length, SHAPES[signal].request)
 }
 
-export function tracesToJson(chunk: Uint8Array): string {
-  return toJson('traces', chunk)
-}
-
 /** The checked message in `[p, end)`; recursion is as deep as the walk's bound. */
 function writeMessage(bytes: Buffer, p: number, end: number, shape: Message): string {
   const members: string[] = []

@@ -65,7 +65,3 @@ export function indexChunk(signal: Signal, chunk: Uint8Array): RequestIndex {
   indexed = chunk
   return scratch
 }
-
-export function admitTraces(body: Uint8Array): Admitted {
-  return admit('traces', body)
-}

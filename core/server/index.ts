@@ -12,4 +12,3 @@ export { badRequest, type Refusal, signalNotTaken, unavailable } from './refusal
 export { ServerTls } from './server-tls.ts'
 export { type BodyRate } from './slow-bodies.ts'
 export { type Encoding, encodePartialSuccess, type PartialSuccess } from '../otlp/export-response.ts'
-export { type FromJson, tracesFromJson } from '../otlp/json-read.ts'
