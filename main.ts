@@ -10,11 +10,12 @@ import type { Factories } from './core/component.ts'
 const OLDEST_NODE = 24
 
 async function builtIn(): Promise<Factories> {
-  const [otlp, attributes, batch, filter, script, nop, debug, file, otlpHttp, otlpGrpc, forward, healthCheck] = await Promise.all([
+  const [otlp, attributes, batch, filter, resource, script, nop, debug, file, otlpHttp, otlpGrpc, forward, healthCheck] = await Promise.all([
     import('./receivers/otlp/factory.ts'),
     import('./processors/attributes/factory.ts'),
     import('./processors/batch/factory.ts'),
     import('./processors/filter/factory.ts'),
+    import('./processors/resource/factory.ts'),
     import('./processors/script/factory.ts'),
     import('./exporters/nop/factory.ts'),
     import('./exporters/debug/factory.ts'),
@@ -26,7 +27,7 @@ async function builtIn(): Promise<Factories> {
   ])
   return {
     receivers: [otlp.factory],
-    processors: [attributes.factory, batch.factory, filter.factory, script.factory],
+    processors: [attributes.factory, batch.factory, filter.factory, resource.factory, script.factory],
     exporters: [otlpHttp.factory, otlpGrpc.factory, debug.factory, file.factory, nop.factory],
     connectors: [forward.factory],
     extensions: [healthCheck.factory],

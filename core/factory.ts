@@ -1,6 +1,7 @@
 // The part of the contract that a `factory.ts` imports: schemas, and the checks of what is written in YAML. Every start-up loads it for
 // every component, used or not, so nothing that handles bytes or connections is in it; `index.ts` has the whole contract.
 
+export { type ActionConfig, actionFaults, actionSchema } from './actions/action-config.ts'
 export { bare, socketPathOf, type Target, targetOf, urlFaults } from './client/address.ts'
 export { proxyFaults } from './client/proxy-faults.ts'
 export { retrySchema } from './client/retry-options.ts'
@@ -9,6 +10,7 @@ export * from './client/tls-schema.ts'
 export type * from './component.ts'
 export { parseBytes } from './config/bytes.ts'
 export { parseDuration } from './config/duration.ts'
+export { goPattern } from './config/go-pattern.ts'
 export type * from './config/schema.ts'
 export * from './define.ts'
 export { type Endpoint, ENDPOINT_ACCEPTED, endpointOf, formatEndpoint } from './endpoint.ts'

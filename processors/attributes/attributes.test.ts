@@ -2,17 +2,19 @@ import { createHash } from 'node:crypto'
 import assert from 'node:assert/strict'
 import t from 'tap'
 import fc from 'fast-check'
-import type { AttributeValue } from '../../core/index.ts'
+import type { ActionConfig, AttributeValue, Batch } from '../../core/index.ts'
 import {
   CollectingConsumer,
   type PlainAttributes,
+  itemsOf,
+  logsBatch,
+  metricsBatch,
   TestSettings,
   numberedSpans,
   processorSuite,
   tracesBatch,
 } from '../../core/testing/index.ts'
-import type { ActionConfig } from './action-config.ts'
-import { factory } from './factory.ts'
+import { type AttributesConfig, type Choice, factory } from './factory.ts'
 
 /** The attributes of a span after the actions, as pairs in order. */
 async function apply(actions: readonly ActionConfig[], attributes: PlainAttributes): Promise<Record<string, AttributeValue>> {
@@ -121,13 +123,13 @@ t.test('actions see what earlier ones did, in any order and number', async () =>
       fc.dictionary(key, fc.string(), { noNullPrototype: true }),
       async (actions, attributes) => {
         const expected: Record<string, AttributeValue> = { ...attributes }
-        for (const one of actions) {
-          const there = Object.hasOwn(expected, one.key)
+        for (const { key = '', ...one } of actions) {
+          const there = Object.hasOwn(expected, key)
           const value = one.from_attribute === undefined ? (one.value as AttributeValue) : expected[one.from_attribute]
-          if (one.action === 'delete') delete expected[one.key]
+          if (one.action === 'delete') delete expected[key]
           else if (one.action === 'hash') {
-            if (there) expected[one.key] = modelHash(expected[one.key]!)
-          } else if (value !== undefined && (there ? one.action !== 'insert' : one.action !== 'update')) expected[one.key] = value
+            if (there) expected[key] = modelHash(expected[key]!)
+          } else if (value !== undefined && (there ? one.action !== 'insert' : one.action !== 'update')) expected[key] = value
         }
         assert.deepEqual(await apply(actions, attributes), expected)
       },
@@ -172,12 +174,160 @@ t.test('says which keys go with which action', async (t) => {
   t.same(faults({ key: 'a', action: 'upsert', value: 1, from_attribute: 'b' }), [
     'actions.0: action upsert takes either value or from_attribute',
   ])
-  t.same(faults({ key: 'a', action: 'delete', value: 1 }), [
-    'actions.0.value: does not go with action delete, which takes neither value nor source',
-  ])
+  t.same(faults({ key: 'a', action: 'delete', value: 1 }), ['actions.0.value: does not go with action delete, which takes pattern'])
   t.same(faults({ key: 'a', action: 'convert' }), ['actions.0: action convert takes converted_type: int, double or string'])
   t.same(faults({ key: 'a', action: 'insert', value: { a: 1 } }), [
     'actions.0.value: must be a string, a number, a boolean or a list of such',
   ])
   t.same(faults({ key: 'a', action: 'insert', value: 1 }), [])
 })
+
+t.test('a pattern extracts what its named groups find, and chooses what is deleted or hashed', async (t) => {
+  const extract: ActionConfig = { key: 'url', action: 'extract', pattern: '^(?P<scheme>[a-z]+)://(?P<host>[^/:]+)(?::(?P<port>\\d+))?' }
+  t.strictSame(await apply([extract], { url: 'https://shop.example/cart', host: 'old' }), {
+    url: 'https://shop.example/cart',
+    host: 'shop.example',
+    scheme: 'https',
+  })
+  t.strictSame(await apply([extract], { url: 'nothing of that kind' }), { url: 'nothing of that kind' })
+  t.strictSame(await apply([extract], { url: 5 }), { url: 5 })
+  t.strictSame(await apply([extract], { other: 'https://a' }), { other: 'https://a' })
+  t.strictSame(await apply([extract, { key: 'host', action: 'hash' }], { url: 'https://b' }), {
+    url: 'https://b',
+    scheme: 'https',
+    host: sha256('b'),
+  })
+  const headers = { 'http.header.cookie': 'x', 'http.header.accept': 'y', 'http.route': '/', also: 1 }
+  t.strictSame(await apply([{ action: 'delete', pattern: '^http\\.header\\.' }], headers), { 'http.route': '/', also: 1 })
+  t.strictSame(await apply([{ action: 'delete', key: 'also', pattern: '(?i)^HTTP\\.HEADER' }], headers), { 'http.route': '/' })
+  t.strictSame(await apply([{ action: 'hash', pattern: 'cookie$' }], headers), { ...headers, 'http.header.cookie': sha256('x') })
+  t.strictSame(
+    await apply(
+      [
+        { key: 'http.header.new', action: 'insert', value: 1 },
+        { action: 'delete', pattern: '^http\\.' },
+      ],
+      headers,
+    ),
+    { also: 1 },
+  )
+})
+
+/** The numbers of the items that an action reached. */
+async function reached(batch: Batch, more: Partial<AttributesConfig>): Promise<unknown[]> {
+  const next = new CollectingConsumer()
+  const settings = new TestSettings('attributes')
+  settings.signal = batch.signal
+  const processor = await factory.create({ actions: [{ key: 'reached', action: 'upsert', value: true }], ...more }, next, settings)
+  await processor.consume(batch, 0)
+  return itemsOf(next.batches[0]!).flatMap(({ attributes }) => (attributes['reached'] === true ? [attributes['n']] : []))
+}
+
+t.test('spans are chosen by service, resource, scope, name, kind and attributes', async (t) => {
+  const batch = tracesBatch([
+    {
+      resource: { 'service.name': 'shop', zone: 'a' },
+      scopeName: 'http',
+      spans: [
+        { name: 'GET /', kind: 2, attributes: { n: 0, code: 200, tags: ['x'] } },
+        { name: 'SELECT', kind: 3, attributes: { n: 1, code: 'text' } },
+      ],
+    },
+    { resource: { 'service.name': 'cart' }, spans: [{ name: 'GET /cart', kind: 1, attributes: { n: 2 } }] },
+  ])
+  const strict: readonly (readonly [Omit<Choice, 'match_type'>, readonly number[]])[] = [
+    [{ services: ['shop'] }, [0, 1]],
+    [{ services: ['cart', 'none'] }, [2]],
+    [{ resources: [{ key: 'zone' }] }, [0, 1]],
+    [{ resources: [{ key: 'zone', value: 'b' }] }, []],
+    [{ libraries: [{ name: 'http' }] }, [0, 1]],
+    [{ libraries: [{ name: 'http', version: '1' }] }, []],
+    [{ span_names: ['SELECT', 'GET /cart'] }, [1, 2]],
+    [{ span_kinds: ['SPAN_KIND_SERVER'] }, [0]],
+    [{ attributes: [{ key: 'code' }] }, [0, 1]],
+    [{ attributes: [{ key: 'code', value: 200 }] }, [0]],
+    [{ attributes: [{ key: 'code' }, { key: 'tags', value: ['x'] }] }, [0]],
+    [{ services: ['shop'], span_names: ['GET /cart'] }, []],
+    [{ metric_names: ['none'], log_bodies: ['none'] }, [0, 1, 2]],
+  ]
+  for (const [choice, numbers] of strict) {
+    const include = { match_type: 'strict', ...choice } as const
+    t.same(await reached(batch, { include }), numbers, JSON.stringify(choice))
+    t.same(
+      await reached(batch, { exclude: include }),
+      [0, 1, 2].filter((n) => !numbers.includes(n)),
+      `not ${JSON.stringify(choice)}`,
+    )
+  }
+  const regexp: readonly (readonly [Omit<Choice, 'match_type'>, readonly number[]])[] = [
+    [{ span_names: ['^GET '] }, [0, 2]],
+    [{ services: ['(?i)^SH'] }, [0, 1]],
+    [{ attributes: [{ key: 'code', value: '^2..$' }] }, [0]],
+    [{ span_kinds: ['CLIENT|INTERNAL'] }, [1, 2]],
+  ]
+  for (const [choice, numbers] of regexp)
+    t.same(await reached(batch, { include: { match_type: 'regexp', ...choice } }), numbers, JSON.stringify(choice))
+  const both = { include: { match_type: 'strict', services: ['shop'] }, exclude: { match_type: 'strict', span_names: ['SELECT'] } } as const
+  t.same(await reached(batch, both), [0])
+})
+
+t.test('data points and log records are chosen by what they have', async (t) => {
+  const metrics = metricsBatch([
+    {
+      metrics: [
+        { name: 'a.b', type: 'gauge', dataPoints: [{ attributes: { n: 0 } }, { attributes: { n: 1, x: 1 } }] },
+        { name: 'c', type: 'exponential_histogram', dataPoints: [{ attributes: { n: 2 } }] },
+      ],
+    },
+  ])
+  t.same(await reached(metrics, { include: { match_type: 'regexp', metric_names: ['^a\\.'] } }), [0, 1])
+  t.same(await reached(metrics, { exclude: { match_type: 'strict', attributes: [{ key: 'x' }] } }), [0, 2])
+  const logs = logsBatch([
+    {
+      logRecords: [
+        { body: 'hello', severityText: 'INFO', severityNumber: 9, attributes: { n: 0 } },
+        { body: { not: 'text' }, severityNumber: 17, attributes: { n: 1 } },
+        { severityNumber: 0, attributes: { n: 2 } },
+      ],
+    },
+  ])
+  t.same(await reached(logs, { include: { match_type: 'regexp', log_bodies: ['ell'] } }), [0])
+  t.same(await reached(logs, { include: { match_type: 'strict', log_severity_texts: ['INFO'] } }), [0])
+  t.same(await reached(logs, { include: { match_type: 'strict', log_severity_number: { min: 10, match_undefined: false } } }), [1])
+  t.same(await reached(logs, { include: { match_type: 'strict', log_severity_number: { min: 10, match_undefined: true } } }), [1, 2])
+})
+
+t.test('what is chosen is chosen by how it came, also where an action changes just that', async (t) => {
+  const batch = tracesBatch([{ spans: [{ attributes: { n: 0, secret: 'x' } }] }])
+  const actions: ActionConfig[] = [
+    { key: 'secret', action: 'delete' },
+    { key: 'secret', action: 'insert', value: 'gone' },
+    { key: 'reached', action: 'insert', value: true },
+  ]
+  t.same(await reached(batch, { actions, include: { match_type: 'strict', attributes: [{ key: 'secret', value: 'x' }] } }), [0])
+})
+
+t.test('choices and patterns are checked at load', async (t) => {
+  const faults = (config: Partial<AttributesConfig>): string[] =>
+    factory.check!({ actions: [{ key: 'a', action: 'delete' }], ...config }).map(({ path, message }) => `${path.join('.')}: ${message}`)
+  t.same(faults({ include: { match_type: 'strict', services: ['a('] } }), [])
+  t.match(faults({ include: { match_type: 'regexp', services: ['ok', 'a('], attributes: [{ key: '(', value: '[' }] } }), [
+    /^include\.services\.1: the pattern "a\(" is none/,
+    /^include\.attributes\.0\.value: the pattern "\[" is none/,
+  ])
+  t.match(faults({ exclude: { match_type: 'strict' } }), [/^exclude: chooses nothing/])
+  t.match(faults({ actions: [{ key: 'a', action: 'extract', pattern: 'a(b)' }] }), [/^actions\.0\.pattern: has no named group/])
+  t.match(faults({ actions: [{ key: 'a', action: 'extract' }] }), [/takes a pattern with named groups/])
+  t.match(faults({ actions: [{ action: 'delete', pattern: '*' }] }), [/^actions\.0\.pattern: the pattern "\*" is none/])
+  t.match(faults({ actions: [{ action: 'insert', value: 1 }] }), [/^actions\.0: action insert takes a key$/])
+  t.match(faults({ actions: [{ action: 'delete' }] }), [/^actions\.0: action delete takes a key, a pattern, or both$/])
+  t.match(faults({ actions: [{ key: 'a', action: 'insert', value: 1, pattern: 'x' }] }), [
+    /^actions\.0\.pattern: does not go with action insert/,
+  ])
+})
+
+for (const signal of ['metrics', 'logs'] as const)
+  processorSuite((name, run) => t.test(`${signal}: ${name}`, run), {
+    create: (next, settings) => factory.create({ actions: [{ key: 'region', action: 'upsert', value: 'eu' }] }, next, settings),
+    signal,
+  })

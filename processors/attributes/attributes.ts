@@ -1,31 +1,27 @@
-// Applies compiled actions to every span: one pass over the columns of a request, one splice. Created by factory.ts.
+// Processor `attributes` at work: one pass over the columns of a request, one splice. Created by factory.ts.
 
-import { type Batch, type Consumer, type Processor, type Settings, otlp } from '../../core/index.ts'
-import { type Action, compilePasses } from './actions.ts'
-import type { ActionConfig } from './action-config.ts'
+import { Actions, ITEMS } from '../../core/actions/index.ts'
+import { type Batch, type Consumer, otlp, type Processor, type Settings } from '../../core/index.ts'
+import { choosing } from './choose.ts'
+import type { AttributesConfig } from './factory.ts'
 
 export class AttributesProcessor implements Processor {
-  readonly #passes: readonly (readonly Action[])[]
+  readonly #actions: Actions
+  readonly #wanted: ((item: number) => boolean) | undefined
   readonly #next: Consumer
-  readonly #edits: otlp.RequestEdits = new otlp.RequestEdits()
 
-  constructor(actions: readonly ActionConfig[], next: Consumer, settings: Settings) {
-    this.#passes = compilePasses(actions, settings)
+  constructor({ actions, include, exclude }: AttributesConfig, next: Consumer, settings: Settings) {
+    const edits = new otlp.RequestEdits()
+    this.#actions = new Actions(actions, ITEMS, settings, edits)
+    const included = include === undefined ? undefined : choosing(include, settings.signal ?? 'traces', edits)
+    const excluded = exclude === undefined ? undefined : choosing(exclude, settings.signal ?? 'traces', edits)
+    if (included !== undefined || excluded !== undefined)
+      this.#wanted = (item) => (included === undefined || included(item)) && (excluded === undefined || !excluded(item))
     this.#next = next
   }
 
   async consume(batch: Batch, deadlineMs: number): Promise<void> {
-    await this.#next.consume({ ...batch, chunks: batch.chunks.map((chunk) => this.#apply(chunk)) }, deadlineMs)
-  }
-
-  #apply(chunk: Uint8Array): Uint8Array {
-    const edits = this.#edits
-    for (const pass of this.#passes) {
-      edits.begin(otlp.indexChunk('traces', chunk))
-      const spans = edits.index.itemCount
-      for (let span = 0; span < spans; span++) for (const action of pass) action(edits, span)
-      if (!edits.empty) chunk = edits.build()
-    }
-    return chunk
+    const chunks = batch.chunks.map((chunk) => this.#actions.apply(batch.signal, chunk, this.#wanted))
+    await this.#next.consume({ ...batch, chunks }, deadlineMs)
   }
 }

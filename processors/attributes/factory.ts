@@ -1,73 +1,115 @@
-// The `attributes` processor: sets, deletes, hashes and converts attributes of spans. Keys mean what they mean in the Collector.
+// The `attributes` processor: changes attributes of spans, data points and log records. Keys mean what they mean in the Collector.
 
-import { type ConfigFault, type ProcessorFactory, defineProcessor } from '../../core/factory.ts'
-import { type ActionConfig, isValue } from './action-config.ts'
+import { actionFaults, actionSchema, type ConfigFault, type ConfigOf, goPattern, type ProcessorFactory } from '../../core/factory.ts'
 
-const schema = {
+/** Which items: every property that is given must fit, by one of its entries; of attributes and resources all. */
+export const choiceSchema = {
+  type: 'object',
+  required: ['match_type'],
+  properties: {
+    match_type: {
+      enum: ['strict', 'regexp'],
+      description: 'Whether texts are compared, or are regular expressions that must find something.',
+    },
+    services: { type: 'array', minItems: 1, items: { type: 'string' }, description: "The resource's `service.name`." },
+    resources: {
+      type: 'array',
+      minItems: 1,
+      items: { type: 'object', required: ['key'], properties: { key: { type: 'string', minLength: 1 }, value: {} } },
+      description: 'Attributes of the resource, with a value or merely there.',
+    },
+    attributes: {
+      type: 'array',
+      minItems: 1,
+      items: { type: 'object', required: ['key'], properties: { key: { type: 'string', minLength: 1 }, value: {} } },
+      description: 'Attributes of the item, with a value or merely there.',
+    },
+    libraries: {
+      type: 'array',
+      minItems: 1,
+      items: { type: 'object', required: ['name'], properties: { name: { type: 'string' }, version: { type: 'string' } } },
+      description: 'Instrumentation scopes.',
+    },
+    span_names: { type: 'array', minItems: 1, items: { type: 'string' }, description: 'Spans: their names.' },
+    span_kinds: { type: 'array', minItems: 1, items: { type: 'string' }, description: 'Spans: their kinds, such as `SPAN_KIND_SERVER`.' },
+    metric_names: { type: 'array', minItems: 1, items: { type: 'string' }, description: 'Data points: the names of their metrics.' },
+    log_bodies: { type: 'array', minItems: 1, items: { type: 'string' }, description: 'Log records: bodies that are text.' },
+    log_severity_texts: { type: 'array', minItems: 1, items: { type: 'string' }, description: 'Log records: their severity in words.' },
+    log_severity_number: {
+      type: 'object',
+      required: ['min'],
+      description: 'Log records: their severity as a number.',
+      properties: {
+        min: { type: 'integer', minimum: 1, maximum: 24, description: 'The least severity.' },
+        match_undefined: { type: 'boolean', default: false, description: 'Whether records without a severity fit.' },
+      },
+    },
+  },
+} as const
+
+export const schema = {
   type: 'object',
   required: ['actions'],
   properties: {
     actions: {
       type: 'array',
       minItems: 1,
-      description: 'What to do with each span, in this order.',
-      items: {
-        type: 'object',
-        required: ['key', 'action'],
-        properties: {
-          key: { type: 'string', minLength: 1, description: 'The attribute.' },
-          action: {
-            enum: ['insert', 'update', 'upsert', 'delete', 'hash', 'convert'],
-            description:
-              '`insert` where the key is absent, `update` where it is there, `upsert` in both cases; `delete`; `hash` to the SHA-256 of the value, in hex; `convert` to another type.',
-          },
-          value: {
-            description: 'For insert, update and upsert: the value, a string, a number, a boolean or a list of such.',
-          },
-          from_attribute: {
-            type: 'string',
-            minLength: 1,
-            description: 'Instead of `value`: the attribute whose value is taken; where it is absent, nothing happens.',
-          },
-          converted_type: {
-            enum: ['int', 'double', 'string'],
-            description: 'For convert. A value that cannot be converted stays as it is.',
-          },
-        },
-      },
+      description: 'What to do with each item, in this order.',
+      // oxlint-disable-next-line typescript/no-unnecessary-type-assertion -- it lets declarations be made from this file alone
+      items: actionSchema as typeof actionSchema,
     },
+    /** Which items alone are changed. */
+    // oxlint-disable-next-line typescript/no-unnecessary-type-assertion -- it lets declarations be made from this file alone
+    include: choiceSchema as typeof choiceSchema,
+    /** Which items are not changed. */
+    // oxlint-disable-next-line typescript/no-unnecessary-type-assertion -- it lets declarations be made from this file alone
+    exclude: choiceSchema as typeof choiceSchema,
   },
 } as const
 
-export const factory: ProcessorFactory<typeof schema> = defineProcessor({
+export type AttributesConfig = ConfigOf<typeof schema>
+export type Choice = NonNullable<AttributesConfig['include']>
+
+function check({ actions, include, exclude }: AttributesConfig): readonly ConfigFault[] {
+  return [...actionFaults(['actions'], actions), ...choiceFaults('include', include), ...choiceFaults('exclude', exclude)]
+}
+
+function choiceFaults(name: string, given: Choice | undefined): readonly ConfigFault[] {
+  if (given === undefined) return []
+  const { match_type: type, ...properties } = given
+  if (Object.keys(properties).length === 0)
+    return [{ path: [name], message: 'chooses nothing; set services, attributes, span_names or another property' }]
+  if (type !== 'regexp') return []
+  return patternsOf(properties).flatMap(({ path, pattern }) => {
+    const compiled = goPattern(pattern)
+    return 'fault' in compiled ? [{ path: [name, ...path], message: compiled.fault }] : []
+  })
+}
+
+interface Place {
+  readonly path: readonly (string | number)[]
+  readonly pattern: string
+}
+
+function patternsOf(properties: Omit<Choice, 'match_type'>): readonly Place[] {
+  return Object.entries(properties).flatMap(([key, list]) => {
+    if (!Array.isArray(list)) return []
+    return (list as readonly unknown[]).flatMap((entry, i) => {
+      if (typeof entry === 'string') return [{ path: [key, i], pattern: entry }]
+      const members = Object.entries(entry as object).filter(([member, value]) => member !== 'key' && typeof value === 'string')
+      return members.map(([member, pattern]) => ({ path: [key, i, member], pattern: pattern as string }))
+    })
+  })
+}
+
+export const factory: ProcessorFactory<typeof schema> = {
   type: 'attributes',
-  signals: ['traces'],
+  signals: ['traces', 'metrics', 'logs'],
   stability: 'beta',
   schema,
-  check: ({ actions }) =>
-    actions.flatMap((action, i) => faultsOf(action).map(({ path, message }) => ({ path: ['actions', i, ...path], message }))),
-  async create({ actions }, next, settings) {
+  check,
+  async create(config, next, settings) {
     const { AttributesProcessor } = await import('./attributes.ts')
-    return new AttributesProcessor(actions, next, settings)
+    return new AttributesProcessor(config, next, settings)
   },
-})
-
-function faultsOf(action: ActionConfig): ConfigFault[] {
-  const faults: ConfigFault[] = []
-  const sets = action.action === 'insert' || action.action === 'update' || action.action === 'upsert'
-  const given = (['value', 'from_attribute', 'converted_type'] as const).filter((key) => action[key] !== undefined)
-  const wanted = sets ? ['value', 'from_attribute'] : action.action === 'convert' ? ['converted_type'] : []
-  for (const key of given)
-    if (!wanted.includes(key))
-      faults.push({
-        path: [key],
-        message: `does not go with action ${action.action}, which takes ${wanted.join(' or ') || 'neither value nor source'}`,
-      })
-  if (sets && given.filter((key) => key !== 'converted_type').length !== 1)
-    faults.push({ path: [], message: `action ${action.action} takes either value or from_attribute` })
-  if (action.action === 'convert' && action.converted_type === undefined)
-    faults.push({ path: [], message: 'action convert takes converted_type: int, double or string' })
-  if (sets && action.value !== undefined && !isValue(action.value))
-    faults.push({ path: ['value'], message: 'must be a string, a number, a boolean or a list of such' })
-  return faults
 }

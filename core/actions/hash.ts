@@ -2,7 +2,8 @@
 // fields of recent ones are remembered. Used by actions.ts.
 
 import { hash } from 'node:crypto'
-import { otlp } from '../../core/index.ts'
+import { readAnyValue } from '../otlp/any-value.ts'
+import { encodeAttribute } from '../otlp/item-attributes.ts'
 
 /** A power of two, few enough for a processor cache to hold. A newer value that falls into the slot of another takes its place. */
 const SLOTS = 2048
@@ -21,8 +22,8 @@ export class HashCache {
   readonly #empty: Buffer
 
   constructor(key: Buffer) {
-    this.#field = otlp.encodeAttribute(key.toString(), '0'.repeat(DIGEST_CHARACTERS))
-    this.#empty = otlp.encodeAttribute(key.toString(), '')
+    this.#field = encodeAttribute(key.toString(), '0'.repeat(DIGEST_CHARACTERS))
+    this.#empty = encodeAttribute(key.toString(), '')
   }
 
   /** The whole field that replaces the attribute whose AnyValue is `[start, end)`; valid until the next call. */
@@ -72,7 +73,7 @@ function slotOf(bytes: Buffer, start: number, end: number): number {
 /** What the Collector hashes: a string's bytes, a number's eight (little endian), a boolean's one; nothing of lists, maps and bytes. */
 function bytesToHash(bytes: Buffer, start: number, end: number): Buffer {
   const tag = start < end ? bytes[start] : 0
-  const value = otlp.readAnyValue(bytes, start, end)
+  const value = readAnyValue(bytes, start, end)
   if (typeof value === 'string') return Buffer.from(value)
   if (typeof value === 'boolean') return Buffer.from([value ? 1 : 0])
   if (typeof value !== 'number' && typeof value !== 'bigint') return Buffer.alloc(0)
