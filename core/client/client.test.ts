@@ -13,7 +13,7 @@ import { HttpSender } from './http-sender.ts'
 import { InFlight } from './in-flight.ts'
 import { retryAfterMs } from './retry-after.ts'
 import { type RetryOptions, retryOptionsOf } from './retry-options.ts'
-import { Retry } from './retry.ts'
+import { BrokenConnectionError, Retry } from './retry.ts'
 
 const never = new AbortController().signal
 
@@ -139,6 +139,42 @@ t.test('the longest time of all its attempts is bounded too', async (t) => {
   const { attempt } = failing(100, () => new RetryableError('not now'))
   await t.rejects(new Retry({ ...options, maxElapsedMs: 1000 }, clock).run(attempt, Infinity, never), RetryableError)
   t.same(clock.pauses, [100, 200, 400])
+})
+
+t.test('a broken connection is followed at once by a new one, but not for ever', async (t) => {
+  const clock = skippingClock()
+  const errors = [1, 2, 3, 0, 4].map((n) => (n === 0 ? new RetryableError('not now') : new BrokenConnectionError(`broken ${n}`)))
+  const { attempt, count } = failing(errors.length, () => errors.shift()!)
+  await new Retry(options, clock).run(attempt, Infinity, never)
+  t.same(clock.pauses, [100, 200], 'a pause after the third in a row, and after what was no broken connection')
+  t.equal(count(), 6)
+  for (const run of [
+    new Retry({ ...options, enabled: false }, clock).run(() => Promise.reject(new BrokenConnectionError('broken')), Infinity, never),
+    new Retry(options, clock).run(() => Promise.reject(new BrokenConnectionError('broken')), clock.monotonicMs(), never),
+    new Retry(options, clock).run(() => Promise.reject(new BrokenConnectionError('broken')), Infinity, AbortSignal.abort()),
+  ])
+    await t.rejects(run, { name: 'RetryableError', message: 'broken' })
+})
+
+t.test('while somebody waits no pause grows past a second', async (t) => {
+  const clock = skippingClock()
+  const { attempt } = failing(6, () => new RetryableError('not now'))
+  await new Retry({ ...options, maxIntervalMs: 30_000 }, clock).run(attempt, 100_000, never)
+  t.same(clock.pauses, [100, 200, 400, 800, 1000, 1000])
+  const other = skippingClock()
+  await new Retry({ ...options, initialIntervalMs: 5000, maxIntervalMs: 30_000 }, other).run(
+    failing(2, () => new RetryableError('not now')).attempt,
+    100_000,
+    never,
+  )
+  t.same(other.pauses, [5000, 5000], 'who wants longer ones has them')
+  const queued = skippingClock()
+  await new Retry({ ...options, maxIntervalMs: 30_000 }, queued).run(
+    failing(6, () => new RetryableError('not now')).attempt,
+    Infinity,
+    never,
+  )
+  t.same(queued.pauses, [100, 200, 400, 800, 1600, 3200])
 })
 
 t.test('aborting ends a pause', async (t) => {
