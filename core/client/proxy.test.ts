@@ -2,7 +2,7 @@
 
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, request, type Server } from 'node:http'
-import { createServer as createHttp2 } from 'node:http2'
+import { createServer as createHttp2, type ServerHttp2Stream } from 'node:http2'
 import { createServer as createHttps } from 'node:https'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
@@ -51,12 +51,8 @@ t.test('the environment names the proxy, in either case, but for what it excepts
   for (const [no_proxy, target, isExcepted] of excepted) {
     t.equal(of(target, { ...both, no_proxy }) === undefined, isExcepted, `${target} with NO_PROXY=${no_proxy}`)
   }
-  t.throws(
-    () => of('http://example.com', { HTTP_PROXY: 'socks5://me:hunter2@a:1' }),
-    (error: Error) => {
-      return /HTTP_PROXY/.test(error.message) && !/hunter2/.test(error.message)
-    },
-  )
+  const wrong = (): unknown => of('http://example.com', { HTTP_PROXY: 'socks5://me:hunter2@a:1' })
+  t.throws(wrong, { message: /^the environment variable HTTP_PROXY holds no address of a proxy \(not shown\)/ })
 })
 
 interface Proxy {
@@ -165,7 +161,7 @@ t.test('https: the proxy carries bytes, and does not see what is in them', async
 
 t.test('gRPC goes through a tunnel, encrypted or not', async (t) => {
   const server = createHttp2()
-  server.on('stream', (stream) => {
+  server.on('stream', (stream: ServerHttp2Stream) => {
     stream.on('error', () => {})
     stream.resume().on('end', () => stream.respond({ ':status': 200, 'grpc-status': '0' }, { endStream: true }))
   })

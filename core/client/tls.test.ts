@@ -2,7 +2,7 @@
 
 import { once } from 'node:events'
 import { mkdtempSync, writeFileSync } from 'node:fs'
-import { createSecureServer } from 'node:http2'
+import { createSecureServer, type ServerHttp2Stream } from 'node:http2'
 import { createServer as createHttps } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -74,7 +74,7 @@ const grpc: Transport = {
     const server = createSecureServer(options)
     const sockets = new Set<TLSSocket>()
     server.on('secureConnection', (socket) => void sockets.add(socket))
-    server.on('stream', (stream) => {
+    server.on('stream', (stream: ServerHttp2Stream) => {
       names.push(nameIn(stream.session!.socket as TLSSocket))
       stream.on('error', () => {})
       stream.resume().on('end', () => stream.respond({ ':status': 200, 'grpc-status': '0' }, { endStream: true }))
@@ -115,7 +115,7 @@ for (const [name, transport] of Object.entries({ http, grpc })) {
 
     t.test('only who shows a certificate of a known authority, for the right name, is believed', async (t) => {
       const { url, names } = await transport.serve(t, authority.sign())
-      const retryable = (message: RegExp): object => ({ name: 'RetryableError', message })
+      const retryable = (message: RegExp): { readonly name: string; readonly message: RegExp } => ({ name: 'RetryableError', message })
       await t.rejects(send(t, url, {}), retryable(/unable to verify|self-signed|issuer/))
       await t.rejects(send(t, url, { ca_pem: stranger.cert }), retryable(/unable to verify|signature|issuer/))
       await t.rejects(send(t, url, { ca_pem: authority.cert, server_name_override: 'elsewhere' }), retryable(/altnames|elsewhere/))
@@ -157,15 +157,15 @@ for (const [name, transport] of Object.entries({ http, grpc })) {
       const settings = new TestSettings('tls', clock)
       const sender = transport.sender(url, new ClientTls(configOf({ ca_pem: authority.cert, cert_file, key_file }), clock, settings.log))
       t.teardown(() => sender.destroy())
-      let running = true
+      const over = new AbortController()
       const senders = Array.from({ length: 4 }, async () => {
-        while (running) await sender.send()
+        while (!over.signal.aborted) await sender.send()
       })
       while (names.length < 20) await new Promise(setImmediate)
       write(authority.sign({ name: 'the second', usage: 'client' }))
       await clock.advance(10_000)
       while (names.filter((each) => each === 'the second').length < 20) await new Promise(setImmediate)
-      running = false
+      over.abort()
       await Promise.all(senders)
       const from = names.indexOf('the second')
       t.ok(from >= 20)
