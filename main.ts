@@ -10,7 +10,24 @@ import type { Factories } from './core/component.ts'
 const OLDEST_NODE = 24
 
 async function builtIn(): Promise<Factories> {
-  const [otlp, attributes, batch, filter, resource, script, nop, debug, file, otlpHttp, otlpGrpc, forward, healthCheck] = await Promise.all([
+  const [
+    otlp,
+    attributes,
+    batch,
+    filter,
+    resource,
+    script,
+    nop,
+    debug,
+    file,
+    otlpHttp,
+    otlpGrpc,
+    forward,
+    basicAuth,
+    bearerTokenAuth,
+    healthCheck,
+    oauth2Client,
+  ] = await Promise.all([
     import('./receivers/otlp/factory.ts'),
     import('./processors/attributes/factory.ts'),
     import('./processors/batch/factory.ts'),
@@ -23,14 +40,17 @@ async function builtIn(): Promise<Factories> {
     import('./exporters/otlp_http/factory.ts'),
     import('./exporters/otlp_grpc/factory.ts'),
     import('./connectors/forward/factory.ts'),
+    import('./extensions/basic_auth/factory.ts'),
+    import('./extensions/bearer_token_auth/factory.ts'),
     import('./extensions/health_check/factory.ts'),
+    import('./extensions/oauth2_client/factory.ts'),
   ])
   return {
     receivers: [otlp.factory],
     processors: [attributes.factory, batch.factory, filter.factory, resource.factory, script.factory],
     exporters: [otlpHttp.factory, otlpGrpc.factory, debug.factory, file.factory, nop.factory],
     connectors: [forward.factory],
-    extensions: [healthCheck.factory],
+    extensions: [basicAuth.factory, bearerTokenAuth.factory, healthCheck.factory, oauth2Client.factory],
   }
 }
 
