@@ -5,53 +5,41 @@
 import module from 'node:module'
 import { join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
-import type { Factories } from './core/component.ts'
+import type { ExporterFactory, ExtensionFactory, Factories, ProcessorFactory } from './core/component.ts'
 
 const OLDEST_NODE = 24
 
 async function builtIn(): Promise<Factories> {
-  const [
-    otlp,
-    attributes,
-    batch,
-    filter,
-    resource,
-    script,
-    nop,
-    debug,
-    file,
-    otlpHttp,
-    otlpGrpc,
-    forward,
-    basicAuth,
-    bearerTokenAuth,
-    healthCheck,
-    oauth2Client,
-  ] = await Promise.all([
-    import('./receivers/otlp/factory.ts'),
-    import('./processors/attributes/factory.ts'),
-    import('./processors/batch/factory.ts'),
-    import('./processors/filter/factory.ts'),
-    import('./processors/resource/factory.ts'),
-    import('./processors/script/factory.ts'),
-    import('./exporters/nop/factory.ts'),
-    import('./exporters/debug/factory.ts'),
-    import('./exporters/file/factory.ts'),
-    import('./exporters/otlp_http/factory.ts'),
-    import('./exporters/otlp_grpc/factory.ts'),
-    import('./connectors/forward/factory.ts'),
-    import('./extensions/basic_auth/factory.ts'),
-    import('./extensions/bearer_token_auth/factory.ts'),
-    import('./extensions/health_check/factory.ts'),
-    import('./extensions/oauth2_client/factory.ts'),
+  const [receivers, processors, exporters, connectors, extensions] = await Promise.all([
+    all(import('./receivers/otlp/factory.ts')),
+    all<ProcessorFactory>(
+      import('./processors/attributes/factory.ts'),
+      import('./processors/batch/factory.ts'),
+      import('./processors/filter/factory.ts'),
+      import('./processors/memory_limiter/factory.ts'),
+      import('./processors/resource/factory.ts'),
+      import('./processors/script/factory.ts'),
+    ),
+    all<ExporterFactory>(
+      import('./exporters/otlp_http/factory.ts'),
+      import('./exporters/otlp_grpc/factory.ts'),
+      import('./exporters/debug/factory.ts'),
+      import('./exporters/file/factory.ts'),
+      import('./exporters/nop/factory.ts'),
+    ),
+    all(import('./connectors/forward/factory.ts')),
+    all<ExtensionFactory>(
+      import('./extensions/basic_auth/factory.ts'),
+      import('./extensions/bearer_token_auth/factory.ts'),
+      import('./extensions/health_check/factory.ts'),
+      import('./extensions/oauth2_client/factory.ts'),
+    ),
   ])
-  return {
-    receivers: [otlp.factory],
-    processors: [attributes.factory, batch.factory, filter.factory, resource.factory, script.factory],
-    exporters: [otlpHttp.factory, otlpGrpc.factory, debug.factory, file.factory, nop.factory],
-    connectors: [forward.factory],
-    extensions: [basicAuth.factory, bearerTokenAuth.factory, healthCheck.factory, oauth2Client.factory],
-  }
+  return { receivers, processors, exporters, connectors, extensions }
+}
+
+async function all<F>(...modules: readonly Promise<{ readonly factory: F }>[]): Promise<readonly F[]> {
+  return (await Promise.all(modules)).map(({ factory }) => factory)
 }
 
 if (Number(process.versions.node.split('.', 1)[0]) < OLDEST_NODE) {
