@@ -129,7 +129,7 @@ export class GrpcConnection implements Connection {
 
   #calm(reason: string): void {
     const session = this.#session
-    if (session.destroyed) return
+    if (session.destroyed || session.closed) return
     session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM, 0, Buffer.from(reason))
     setImmediate(() => session.destroy())
   }

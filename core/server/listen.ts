@@ -1,7 +1,8 @@
 // What doors do around listening: a socket file that a dead process left is replaced, and an address that cannot be had is named in words.
 
-import { lstatSync, unlinkSync } from 'node:fs'
+import { existsSync, lstatSync, unlinkSync } from 'node:fs'
 import { connect } from 'node:net'
+import { dirname } from 'node:path'
 import { formatListenAddress, type ListenAddress } from './listen-address.ts'
 
 /** Calls `open`; rejects with an error that names the address where it cannot be had. */
@@ -16,7 +17,10 @@ export async function listen(address: ListenAddress, open: () => Promise<unknown
 
 async function removeStale(path: string): Promise<void> {
   const stat = lstatSync(path, { throwIfNoEntry: false })
-  if (stat === undefined) return
+  if (stat === undefined) {
+    if (!existsSync(dirname(path))) throw new Error('its folder does not exist')
+    return
+  }
   if (!stat.isSocket()) throw new Error('something that is no socket is there; remove it or choose another path')
   if (await answers(path)) throw new Error('another process listens there; stop it or choose another path')
   unlinkSync(path)
@@ -35,6 +39,5 @@ function reasonOf(error: unknown): string {
   if (code === 'EADDRINUSE') return 'another process listens there; stop it or choose another endpoint'
   if (code === 'EADDRNOTAVAIL') return 'no interface of this machine has that address'
   if (code === 'EACCES') return 'not permitted; ports below 1024 need privileges'
-  if (code === 'ENOENT') return 'its folder does not exist'
   return error instanceof Error ? error.message : String(error)
 }
