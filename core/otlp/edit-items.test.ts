@@ -206,6 +206,46 @@ t.test('an edit touches nothing else: whatever was not edited is as another deco
   )
 })
 
+t.test('a metric is edited before its data and behind it, in whatever order its fields came', async (t) => {
+  const bytesOf = (number: number, value: Uint8Array): Buffer => Buffer.concat([Buffer.from([number * 8 + 2, value.length]), value])
+  const fields = {
+    name: bytesOf(1, Buffer.from('name')),
+    description: bytesOf(2, Buffer.from('description')),
+    unit: bytesOf(3, Buffer.from('unit')),
+    data: bytesOf(7, bytesOf(1, Buffer.from([0x19, 1, 2, 3, 4, 5, 6, 7, 8]))),
+  }
+  const orders = [
+    'data name description unit',
+    'unit description data name',
+    'data unit',
+    'data',
+    'name data',
+    'description name data unit',
+    'unit',
+  ]
+  for (const order of orders) {
+    const parts = order.split(' ') as (keyof typeof fields)[]
+    const metric = Buffer.concat(parts.map((part) => fields[part]))
+    const bytes = bytesOf(1, bytesOf(2, bytesOf(2, metric)))
+    const edits = new RequestEdits(indexChunk('metrics', bytes))
+    const cursor = new MetricCursor(edits, () => {})
+    cursor.moveTo(0)
+    cursor.unit = 's'
+    cursor.name = 'n'.repeat(200)
+    cursor.unit = 'ms'
+    cursor.description = ''
+    const point = new DataPointCursor(edits, () => {})
+    if (parts.includes('data')) {
+      point.moveTo(0)
+      point.attributes.set('k', 'v'.repeat(130))
+    }
+    const after = decodeWhole('metrics', edits.build()).resourceMetrics[0].scopeMetrics[0].metrics[0]
+    t.same([after.name, after.unit, after.description], ['n'.repeat(200), 'ms', ''], order)
+    if (parts.includes('data'))
+      t.same([after.value.value.dataPoints[0].timeUnixNano, after.value.value.dataPoints[0].attributes.length], [0x0807060504030201n, 1])
+  }
+})
+
 t.test('dropping: what is left empty goes, what came empty stays', async (t) => {
   const metric = (name: string, points: number): { name: string; dataPoints: {}[] } => ({
     name,
