@@ -11,7 +11,11 @@ const properties = {
     description: 'Speak without TLS, where the address does not say: with `host:port`. `http://` and `https://` do say.',
   },
   insecure_skip_verify: { type: 'boolean', default: false, description: 'Believe any certificate. Whoever is in between can read along.' },
-  ca_file: { type: 'string', description: 'The authorities, in PEM, that may have signed the certificate of the destination.' },
+  ca_file: {
+    type: 'string',
+    format: 'path',
+    description: 'The authorities, in PEM, that may have signed the certificate of the destination.',
+  },
   ca_pem: { type: 'string', description: 'The authorities themselves, instead of `ca_file`.' },
   include_system_ca_certs_pool: {
     type: 'boolean',

@@ -3,10 +3,22 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { gunzipSync, zstdDecompressSync } from 'node:zlib'
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import root from 'otlp-transformer-0213/build/src/generated/root.js'
 import t, { type Test } from 'tap'
-import { ANONYMOUS, type Batch, PartialError, PermanentError, systemClock } from '../../core/index.ts'
+import {
+  ANONYMOUS,
+  type Batch,
+  type ClientAuthenticator,
+  PartialError,
+  PermanentError,
+  rememberCompressed,
+  type Signal,
+  systemClock,
+} from '../../core/index.ts'
 import { exporterSuite, TestSettings } from '../../core/testing/index.ts'
 import { factory, type OtlpHttpConfig } from './factory.ts'
 import { OtlpHttpExporter } from './otlp-http-exporter.ts'
@@ -105,8 +117,11 @@ function configOf(config: Partial<OtlpHttpConfig>): OtlpHttpConfig {
   }
 }
 
-async function exporter(t: Test, config: Partial<OtlpHttpConfig>): Promise<OtlpHttpExporter> {
-  const settings = new TestSettings('otlp_http', systemClock)
+async function exporter(
+  t: Test,
+  config: Partial<OtlpHttpConfig>,
+  settings = new TestSettings('otlp_http', systemClock),
+): Promise<OtlpHttpExporter> {
   const made = (await factory.create(configOf(config), settings)) as OtlpHttpExporter
   t.teardown(() => made.stop(AbortSignal.abort()))
   return made
@@ -366,4 +381,165 @@ t.test('an operator reads in the log what senders are told, once, and when it is
   ])
   t.equal(settings.lines.length, 3)
   await exporter.stop?.(AbortSignal.abort())
+})
+
+t.test('each signal goes to its own address', async (t) => {
+  const { endpoint, received } = await backend(t, fine)
+  const other = await backend(t, fine)
+  const sending = await exporter(t, { endpoint, metrics_endpoint: `${other.endpoint}/m?tenant=a` })
+  for (const signal of ['traces', 'metrics', 'logs'] as Signal[]) await sending.consume({ ...batchOf('one'), signal }, soon())
+  t.same(
+    [...received, ...other.received].map(({ url }) => url),
+    ['/v1/traces', '/v1/logs', '/m?tenant=a'],
+  )
+  const alone = await exporter(t, { logs_endpoint: `${endpoint}/l` })
+  await t.rejects(alone.consume(batchOf('one'), soon()), { message: /no endpoint for traces; set endpoint or traces_endpoint/ })
+})
+
+t.test('what came in compressed leaves as it came; merged, only where the destination reads all members', async (t) => {
+  const { endpoint, received } = await backend(t, fine)
+  const batch = batchOf('one', 'two')
+  const first = { ...batch, chunks: batch.chunks.slice(0, 1), count: 1 }
+  const gzip = await exporter(t, { endpoint, compression: 'gzip' })
+  const joined = await exporter(t, { endpoint, compression: 'gzip', concatenated_members: true })
+  await gzip.consume(first, soon())
+  const forms = batch.chunks.map((chunk) => gzipSync(chunk, { level: 9 }))
+  for (const [i, chunk] of batch.chunks.entries()) rememberCompressed(chunk, { coding: 'gzip', bytes: forms[i]! })
+  await gzip.consume(first, soon())
+  await gzip.consume(batch, soon())
+  await joined.consume(batch, soon())
+  const bodies = received.map(({ body }) => body)
+  t.notOk(bodies[0]!.equals(forms[0]!), 'nobody had its compressed bytes')
+  t.ok(bodies[1]!.equals(forms[0]!))
+  t.notOk(bodies[2]!.equals(Buffer.concat(forms)), 'one member')
+  t.ok(bodies[3]!.equals(Buffer.concat(forms)))
+  for (const [i, body] of bodies.entries()) t.ok(gunzipSync(body).equals(Buffer.concat(i < 2 ? first.chunks : batch.chunks)))
+
+  const [chunk] = batchOf('three').chunks
+  rememberCompressed(chunk!, { coding: 'zstd', bytes: zstdCompressSync(chunk!) })
+  await (await exporter(t, { endpoint, compression: 'gzip' })).consume({ ...first, chunks: [chunk!] }, soon())
+  t.ok(gunzipSync(received.at(-1)!.body).equals(chunk!), 'another coding is made anew')
+})
+
+/** Answers, and closes what is idle when it is told to, as a process that ends does. */
+async function restartable(t: Test, port = 0): Promise<{ readonly port: number; readonly taken: number[]; end(): Promise<void> }> {
+  const taken: number[] = []
+  const server = createServer((request, response) => {
+    request.resume().on('end', () => {
+      taken.push(taken.length)
+      response.writeHead(200).end()
+    })
+  }).listen(port, '127.0.0.1')
+  await once(server, 'listening')
+  const end = async (): Promise<void> => {
+    server.close()
+    server.closeAllConnections()
+    await once(server, 'close')
+  }
+  t.teardown(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  return { port: (server.address() as AddressInfo).port, taken, end }
+}
+
+t.test('a backend that is restarted again and again, under load, loses nothing', async (t) => {
+  let server = await restartable(t)
+  const { port } = server
+  const sending = await exporter(t, { endpoint: `http://127.0.0.1:${port}`, max_conns_per_host: 4 })
+  const over = new AbortController()
+  let delivered = 0
+  const senders = Array.from({ length: 8 }, async () => {
+    while (!over.signal.aborted) {
+      await sending.consume(batchOf('one'), soon())
+      delivered++
+    }
+  })
+  let taken = 0
+  for (let restart = 0; restart < 5; restart++) {
+    while (server.taken.length < 20) await new Promise(setImmediate)
+    await server.end()
+    taken += server.taken.length
+    server = await restartable(t, port)
+  }
+  while (server.taken.length < 20) await new Promise(setImmediate)
+  over.abort()
+  await Promise.all(senders)
+  t.ok(taken + server.taken.length >= delivered, `${taken + server.taken.length} taken, ${delivered} delivered`)
+})
+
+t.test('connections that were closed while nobody used them cost no pause', async (t) => {
+  const first = await restartable(t)
+  const retry_on_failure = { ...configOf({}).retry_on_failure, initial_interval: '1h', max_interval: '1h' }
+  const sending = await exporter(t, { endpoint: `http://127.0.0.1:${first.port}`, retry_on_failure })
+  await Promise.all([sending.consume(batchOf('a'), soon()), sending.consume(batchOf('b'), soon())])
+  await first.end()
+  const second = await restartable(t, first.port)
+  await Promise.all([sending.consume(batchOf('c'), soon()), sending.consume(batchOf('d'), soon())])
+  t.equal(second.taken.length, 2)
+})
+
+t.test('a request on a connection that breaks before the answer is sent at once over another, twice at most', async (t) => {
+  const retry_on_failure = { ...configOf({}).retry_on_failure, initial_interval: '1h', max_interval: '1h' }
+  const twice = await backend(t, (response, nth, request) => (nth <= 2 ? request.socket.destroy() : fine(response, nth, request)))
+  await (await exporter(t, { endpoint: twice.endpoint, retry_on_failure })).consume(batchOf('one'), soon())
+  t.equal(twice.received.length, 3)
+  const always = await backend(t, (_response, _nth, request) => void request.socket.resetAndDestroy())
+  const consumed = (await exporter(t, { endpoint: always.endpoint, retry_on_failure })).consume(batchOf('one'), soon())
+  await t.rejects(consumed, { name: 'RetryableError' })
+  t.equal(always.received.length, 3)
+})
+
+t.test('credentials are asked for before every attempt, and made anew once where they are refused', async (t) => {
+  let version = 1
+  const auth: ClientAuthenticator = {
+    start: () => Promise.resolve(),
+    stop: () => Promise.resolve(),
+    headers: () => Promise.resolve({ authorization: `Bearer hunter2-${version}` }),
+    refused: () => void version++,
+  }
+  const { endpoint, received } = await backend(t, (response, nth) => void response.writeHead(nth === 2 ? 200 : 401).end())
+  const settings = new TestSettings('otlp_http', systemClock)
+  settings.extensions.set('them', auth)
+  const config = { endpoint, auth: { authenticator: 'them' }, headers: { Authorization: 'overridden', 'x-key': 'hunter2' } }
+  const sending = await exporter(t, config, settings)
+  await sending.consume(batchOf('one'), soon())
+  t.same(
+    received.map(({ headers }) => headers.authorization),
+    ['Bearer hunter2-1', 'Bearer hunter2-2'],
+  )
+  const error: unknown = await sending.consume(batchOf('two'), soon()).catch((error: unknown) => error)
+  t.match(error, { name: 'PermanentError', message: /401/ })
+  t.equal(received.length, 4, 'once, not for ever')
+  const told = JSON.stringify(settings.lines) + String(error)
+  for (const secret of ['hunter2', Buffer.from('hunter2').toString('base64').slice(0, 8)]) t.notOk(told.includes(secret))
+})
+
+t.test('a unix socket', async (t) => {
+  const path = join(mkdtempSync(join(tmpdir(), 'millrace-')), 'otlp.sock')
+  const urls: string[] = []
+  const server = createServer((request, response) => {
+    urls.push(request.url!)
+    request.resume().on('end', () => response.end())
+  }).listen(path)
+  await once(server, 'listening')
+  t.teardown(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  await (await exporter(t, { endpoint: `unix://${path}` })).consume(batchOf('one'), soon())
+  t.same(urls, ['/v1/traces'])
+})
+
+t.test('keys of the Collector that are not here are refused with the reason', async (t) => {
+  const faults = (config: Partial<OtlpHttpConfig>): readonly unknown[] =>
+    factory.check!(configOf({ endpoint: 'http://127.0.0.1:4318', ...config }))
+  t.match(faults({ http2_ping_timeout: '1s' }), [{ path: ['http2_ping_timeout'], message: /otlp_grpc/ }])
+  t.match(faults({ cookies: {} }), [{ path: ['cookies'] }])
+  t.match(faults({ endpoint: 'unix://' }), [{ path: ['endpoint'], message: /unix:/ }])
+  const proxy = faults({ proxy_url: 'me:hunter2@host' })
+  t.match(proxy, [{ path: ['proxy_url'] }])
+  t.notMatch(JSON.stringify(proxy), /hunter2/)
+  t.match(faults({ tls: { ...configOf({}).tls, cert_file: 'a' } }), [{ path: ['tls'], message: /without its key/ }])
+  t.match(faults({ compression: 'none', concatenated_members: true }), [{ path: ['concatenated_members'] }])
 })

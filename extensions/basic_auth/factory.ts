@@ -14,11 +14,13 @@ export const schema = {
         password: { type: 'string', secret: true, minLength: 1, description: 'The password.' },
         username_file: {
           type: 'string',
+          format: 'path',
           minLength: 1,
           description: 'A file with the name, instead of `username`; read again when it changes.',
         },
         password_file: {
           type: 'string',
+          format: 'path',
           minLength: 1,
           description: 'A file with the password, instead of `password`; read again when it changes.',
         },
@@ -28,7 +30,7 @@ export const schema = {
       type: 'object',
       description: 'Who may send, for receivers: lines of `name:password`, the password plain or as `{SHA}` or `{SSHA}` of `htpasswd`.',
       properties: {
-        file: { type: 'string', minLength: 1, description: 'A file of such lines; read again when it changes.' },
+        file: { type: 'string', format: 'path', minLength: 1, description: 'A file of such lines; read again when it changes.' },
         inline: {
           type: 'string',
           secret: true,

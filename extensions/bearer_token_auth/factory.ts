@@ -21,6 +21,7 @@ export const schema = {
     },
     filename: {
       type: 'string',
+      format: 'path',
       minLength: 1,
       description: 'A file with a token in each line, instead of both; read again when it changes.',
     },

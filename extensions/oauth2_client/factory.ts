@@ -16,10 +16,16 @@ export const schema = {
   required: ['token_url'],
   properties: {
     client_id: { type: 'string', minLength: 1, description: 'Who we are.' },
-    client_id_file: { type: 'string', minLength: 1, description: 'A file with it, instead of `client_id`; read again when it changes.' },
+    client_id_file: {
+      type: 'string',
+      format: 'path',
+      minLength: 1,
+      description: 'A file with it, instead of `client_id`; read again when it changes.',
+    },
     client_secret: { type: 'string', secret: true, minLength: 1, description: 'Our secret.' },
     client_secret_file: {
       type: 'string',
+      format: 'path',
       minLength: 1,
       description: 'A file with it, instead of `client_secret`; read again when it changes.',
     },
