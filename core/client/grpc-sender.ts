@@ -82,6 +82,7 @@ export class GrpcSender {
     const { promise: late, reject } = Promise.withResolvers<never>()
     let link: Http2Link | undefined
     let call: GrpcCall | undefined
+    let isAnswered = false
     const timer = this.#options.clock.after(timeoutMs, () => {
       const error = new RetryableError(`no whole answer within ${Math.round(timeoutMs)} ms`)
       call?.cancel(error)
@@ -92,10 +93,12 @@ export class GrpcSender {
       link = await Promise.race([this.#current(), late])
       link.begin()
       call = started(link, headers, pieces)
-      return await call.answer
+      const answer = await call.answer
+      isAnswered = true
+      return answer
     } finally {
       timer.cancel()
-      if (call !== undefined) link?.end()
+      if (call !== undefined) link?.end(isAnswered)
     }
   }
 
@@ -151,7 +154,7 @@ function started(link: Http2Link, headers: OutgoingHttpHeaders, pieces: readonly
   try {
     return new GrpcCall(link.session, headers, pieces)
   } catch (error) {
-    link.end()
+    link.end(false)
     // It went between being chosen and being used.
     if (link.session.closed || link.session.destroyed) throw new BrokenConnectionError((error as Error).message, { cause: error })
     throw error

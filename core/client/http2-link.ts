@@ -6,7 +6,7 @@ import type { Socket } from 'node:net'
 import type { Clock } from '../clock.ts'
 
 export interface KeepaliveOptions {
-  /** How long nothing is asked. */
+  /** For how long nothing has to be heard before it is asked. */
   readonly timeMs: number
   /** How long an answer may take before the connection counts as dead. */
   readonly timeoutMs: number
@@ -16,6 +16,8 @@ export interface KeepaliveOptions {
 
 /** After a call without an answer it is asked at once whether anybody is there, and no longer than this waited for. */
 const SUSPECT_TIMEOUT_MS = 2000
+/** Who has answered that is not asked again so soon: servers close connections that ping more than they call. */
+const SUSPECT_REST_MS = 30_000
 
 export class Http2Link {
   readonly session: ClientHttp2Session
@@ -24,11 +26,14 @@ export class Http2Link {
   #calls = 0
   #timer: { cancel(): void } | undefined
   #asking = false
+  #heardMs: number
+  #suspectedMs = -Infinity
 
   /** `gone` is called once: nobody may begin a call here any more. */
   constructor(authority: string, socket: Socket, keepalive: KeepaliveOptions, clock: Clock, gone: () => void) {
     this.#clock = clock
     this.#keepalive = keepalive
+    this.#heardMs = clock.monotonicMs()
     // A limit of Node's own on what a server may be told to be; answers are small.
     this.session = connect(authority, { createConnection: () => socket, maxSessionMemory: 64 })
     this.session.on('error', () => {}) // every call on it learns of it
@@ -44,12 +49,16 @@ export class Http2Link {
     this.#calls++
   }
 
-  end(): void {
+  end(isAnswered: boolean): void {
     this.#calls--
+    if (isAnswered) this.#heardMs = this.#clock.monotonicMs()
   }
 
   /** A call had no answer in its time. The server may be slow, or not there: calls that follow must not all wait to learn which. */
   suspect(): void {
+    const nowMs = this.#clock.monotonicMs()
+    if (nowMs - this.#suspectedMs < SUSPECT_REST_MS) return
+    this.#suspectedMs = nowMs
     this.#ask(Math.min(SUSPECT_TIMEOUT_MS, this.#keepalive.timeoutMs))
   }
 
@@ -65,9 +74,11 @@ export class Http2Link {
   #schedule(): void {
     const { timeMs, withoutCalls } = this.#keepalive
     if (timeMs === Infinity) return
-    this.#timer = this.#clock.after(timeMs, () => {
+    const quietMs = this.#clock.monotonicMs() - this.#heardMs
+    this.#timer = this.#clock.after(quietMs < timeMs ? timeMs - quietMs : timeMs, () => {
+      const isQuiet = this.#clock.monotonicMs() - this.#heardMs >= timeMs
+      if (isQuiet && (withoutCalls || this.#calls > 0)) this.#ask(this.#keepalive.timeoutMs)
       this.#schedule()
-      if (withoutCalls || this.#calls > 0) this.#ask(this.#keepalive.timeoutMs)
     })
   }
 
@@ -77,6 +88,7 @@ export class Http2Link {
     const timer = this.#clock.after(timeoutMs, () => this.destroy(new Error(`no answer to a ping within ${timeoutMs} ms`)))
     const answered = (): void => {
       this.#asking = false
+      this.#heardMs = this.#clock.monotonicMs()
       timer.cancel()
     }
     this.session.once('close', answered)

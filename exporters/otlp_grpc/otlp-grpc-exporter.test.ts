@@ -436,6 +436,22 @@ t.test('keepalive finds a dead peer while a call waits', async (t) => {
   await t.rejects(sending.consume(batchOf('one'), Infinity), { name: 'RetryableError', message: /no answer to a ping within 20 ms/ })
 })
 
+t.test('who answers calls is not pinged; servers send those away who ping too much', async (t) => {
+  const { endpoint, sessions } = await http2Server(t, (stream, _, nth) => nth <= 50 && answer(stream, 0))
+  const pings: unknown[] = []
+  const keepalive = { time: '1h', timeout: '10s', permit_without_stream: true }
+  const retry_on_failure = { ...configOf({}).retry_on_failure, enabled: false }
+  const sending = await exporter(t, { endpoint, keepalive, timeout: '1m', retry_on_failure })
+  const consume = (ms: number): Promise<unknown> => sending.consume(batchOf('one'), soon(ms)).catch((error: unknown) => error)
+  await consume(60_000)
+  sessions[0]!.on('ping', (bytes) => pings.push(bytes))
+  for (let i = 1; i < 50; i++) await consume(60_000)
+  t.equal(pings.length, 0)
+  for (let i = 0; i < 5; i++) await consume(30)
+  while (pings.length === 0) await new Promise(setImmediate)
+  t.same([pings.length, sessions.length], [1, 1], 'who did not answer, once, and not for every call')
+})
+
 t.test('nobody listens: the sender keeps the data', async (t) => {
   const dead = createServer().listen(0, '127.0.0.1')
   await once(dead, 'listening')
