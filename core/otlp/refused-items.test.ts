@@ -97,6 +97,10 @@ const badPoints: Readonly<Record<number, readonly (readonly [readonly WireField[
   7: [[[field(3, text('x'))], /NumberDataPoint.timeUnixNano has wire type 2 instead of 1/]],
   9: [
     [[field(6, Buffer.alloc(15))], /a list in the data point holds half a number/],
+    [
+      [field(10, { varint: 1n }), field(10, { varint: 2n }), field(6, Buffer.alloc(15))],
+      /HistogramDataPoint.bucketCounts holds half a number/,
+    ],
     [[field(9, [field(2, [field(1, notText)])])], /an attribute value is not valid UTF-8/],
   ],
   10: [
