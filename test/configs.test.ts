@@ -3,12 +3,15 @@
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { request as httpsRequest } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { gunzipSync } from 'node:zlib'
+import { Client, credentials } from '@grpc/grpc-js'
 import t, { type Test } from 'tap'
-import { readSpans } from '../core/testing/index.ts'
+import { numberedSpans, readSpans } from '../core/testing/index.ts'
+import { Authority } from '../core/tls/fixtures/certificates.ts'
 import { jsonSpan, postSpans, type Program, start } from './program.ts'
 
 const CONFIGS = join(import.meta.dirname, '../configs')
@@ -43,6 +46,36 @@ const stories: Readonly<Record<string, (t: Test) => Promise<void>>> = {
     await program.says(/cloud\.region\W+eu-west-1/)
     t.notMatch(program.said(), /GET \/healthz/)
     await stops(t, program, 'traces → debug: 2 received, 1 delivered, 1 dropped (acme_region: probe)')
+  },
+
+  async 'otlp-tls.yaml'(t) {
+    const authority = new Authority()
+    const [server, sender] = [authority.sign(), authority.sign({ usage: 'client' })]
+    const folder = t.testdir({ 'server.crt': server.cert, 'server.key': server.key, 'clients.crt': authority.cert })
+    const program = await running(t, 'otlp-tls.yaml', { CERTIFICATES: folder, OTLP_GRPC_PORT: '0' })
+    const port = (protocol: string): string => new RegExp(`over ${protocol}.*127\\.0\\.0\\.1:(\\d+)`).exec(program.said())![1]!
+    const post = (options: object): Promise<number> => {
+      const { promise, resolve, reject } = Promise.withResolvers<number>()
+      const headers = { 'content-type': 'application/json' }
+      const all = { ...options, ca: authority.cert, host: '127.0.0.1', port: port('HTTP'), path: '/v1/traces', method: 'POST', headers }
+      const request = httpsRequest(all, (response) => resolve(response.resume().statusCode!)).on('error', reject)
+      request.end(JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans: [jsonSpan('over HTTP')] }] }] }))
+      return promise
+    }
+    t.equal(await post(sender), 200)
+    await t.rejects(post({}), 'without a certificate')
+
+    const [ca, key, cert] = [authority.cert, sender.key, sender.cert].map((text) => Buffer.from(text))
+    const client = new Client(`127.0.0.1:${port('gRPC')}`, credentials.createSsl(ca, key, cert), {
+      'grpc.ssl_target_name_override': 'localhost',
+    })
+    t.teardown(() => client.close())
+    const pass = (bytes: Buffer): Buffer => bytes
+    const body = Buffer.from(numberedSpans(2).chunks[0]!)
+    const path = '/opentelemetry.proto.collector.trace.v1.TraceService/Export'
+    const error = await new Promise((resolve) => client.makeUnaryRequest(path, pass, pass, body, resolve))
+    t.equal(error, null)
+    await stops(t, program, 'traces → debug: 3 received, 3 delivered')
   },
 
   async 'forward.yaml'(t) {
