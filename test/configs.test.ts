@@ -12,6 +12,7 @@ import { Client, credentials } from '@grpc/grpc-js'
 import t, { type Test } from 'tap'
 import { numberedSpans, readSpans } from '../core/testing/index.ts'
 import { Authority } from '../core/tls/fixtures/certificates.ts'
+import { edgeStory, gatewayStory } from './edge-and-gateway.ts'
 import { jsonSpan, postSpans, type Program, start } from './program.ts'
 
 const CONFIGS = join(import.meta.dirname, '../configs')
@@ -32,6 +33,9 @@ async function stops(t: Test, { child, ended, said }: Program, account: string):
 }
 
 const stories: Readonly<Record<string, (t: Test) => Promise<void>>> = {
+  'edge.yaml': edgeStory,
+  'gateway.yaml': gatewayStory,
+
   async 'quickstart.yaml'(t) {
     const program = await running(t, 'quickstart.yaml')
     t.equal(await postSpans(program.url('receivers.otlp'), [jsonSpan('GET /orders')]), 200)
