@@ -87,3 +87,19 @@ t.test('one tag that is longer than it need be, and nothing else odd: read alike
     assert.equal(ourLogs(bytes)[0]!.body, 'a')
   }
 })
+
+t.test('of two values of a data point the last counts, with nothing else odd', async (t) => {
+  const asDouble = [0x21, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f]
+  const asInt = [0x31, 7, 0, 0, 0, 0, 0, 0, 0]
+  const values: readonly (readonly [number[], number])[] = [
+    [[...asDouble, ...asInt], 7],
+    [[...asInt, ...asDouble], 1],
+  ]
+  for (const [point, value] of values) {
+    const wrap = (tag: number, body: readonly number[]): number[] => [tag, body.length, ...body]
+    const bytes = Uint8Array.from(wrap(0x0a, wrap(0x12, wrap(0x12, wrap(0x2a, wrap(0x0a, point))))))
+    t.equal(ourPoints(bytes)[0]!.value, value)
+    assert.deepEqual(ourPoints(bytes), seenPoints(bytes, 'protobufEs'))
+    assert.deepEqual(ourPoints(bytes), seenPoints(bytes, 'protobufjs'))
+  }
+})
