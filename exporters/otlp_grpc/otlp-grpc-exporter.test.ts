@@ -391,6 +391,21 @@ t.test('a request that a closing connection did not take is sent at once over a 
   t.same([bodies.length, sessions.length], [3, 2])
 })
 
+t.test('a server that is going away finishes what it has, and gets nothing new', async (t) => {
+  const held: ServerHttp2Stream[] = []
+  const { endpoint, bodies, sessions } = await http2Server(t, (stream, _, nth) => (nth === 1 ? held.push(stream) : answer(stream, 0)))
+  const slow = { ...configOf({}).retry_on_failure, initial_interval: '1h', max_interval: '1h' }
+  const sending = await exporter(t, { endpoint, retry_on_failure: slow, timeout: '1m' })
+  const first = sending.consume(batchOf('one'), soon())
+  while (held.length === 0) await new Promise(setImmediate)
+  sessions[0]!.goaway()
+  while (sessions.length < 2) await sending.consume(batchOf('two'), soon())
+  await sending.consume(batchOf('three'), soon())
+  answer(held[0]!, 0)
+  await first
+  t.same([sessions.length, bodies.length >= 3], [2, true])
+})
+
 t.test('concurrent calls share one connection', async (t) => {
   const { endpoint, sessions } = await http2Server(t, (stream) => answer(stream, 0))
   const sending = await exporter(t, { endpoint })
