@@ -77,13 +77,15 @@ export abstract class Exchange implements Room, ReadingBody {
   protected authenticate(rawHeaders: readonly string[], read: () => void): void {
     const { authenticator } = this.desk
     if (authenticator === undefined) return read()
-    authenticator.authenticate(loneHeaders(rawHeaders)).then(
-      (origin) => {
+    const asked = async (): Promise<Origin> => authenticator.authenticate(loneHeaders(rawHeaders))
+    asked()
+      .then((origin) => {
         this.origin = origin
         if (!this.over) read()
-      },
-      (error: unknown) => this.refuse(error instanceof UnauthenticatedError ? unauthenticated(error.message) : unavailable(wordsOf(error))),
-    )
+      })
+      .catch((error: unknown) =>
+        this.refuse(error instanceof UnauthenticatedError ? unauthenticated(error.message) : unavailable(wordsOf(error))),
+      )
   }
 
   /** The whole body has come. */

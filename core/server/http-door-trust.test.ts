@@ -110,6 +110,11 @@ t.test('a sender that is not known is answered 401 before its body is read; one 
   t.match(answer, /^HTTP\/1.1 401/, 'a header that came twice says nothing')
   t.same(origins, [tenant])
   t.equal(bodies.length, 1)
+  const throws = (): never => {
+    throw new Error('a bug')
+  }
+  const broken = await openHttp(t, { authenticator: { ...authenticator, authenticate: throws } })
+  t.match(await post({ port: broken.port }), { status: 503, message: 'a bug' })
 })
 
 t.test('a body that trickles is answered 408 once its grace is over', async (t) => {
@@ -195,6 +200,9 @@ t.test('compressed bytes are remembered where they are one member or frame, and 
   t.equal((await come('zstd', checked, large))?.coding, 'zstd')
   const cut = await post({ port, headers: { 'content-encoding': 'gzip' } }, gzipSync(small).subarray(0, -1))
   t.equal(cut.status, 400)
+  const lying = gzipSync(small)
+  lying.writeUInt32LE(small.length + 1, lying.length - 4)
+  t.equal((await post({ port, headers: { 'content-encoding': 'gzip' } }, lying)).status, 400, 'a trailer that lies')
   const behind = await post({ port, headers: { 'content-encoding': 'gzip' } }, Buffer.concat([gzipSync(small), Buffer.from('more')]))
   t.equal(behind.status, 400)
   t.equal((await post({ port, headers: { 'content-encoding': 'gzip' } }, gzipSync(Buffer.alloc(64 << 20)))).status, 413)

@@ -1,14 +1,26 @@
-// What receivers share: doors of HTTP and gRPC with limits, and the answers of OTLP.
+// What receivers share: doors of HTTP and gRPC with limits, and the answers of OTLP. Importing it loads no server; the two functions do.
+
+import type { GrpcDoor, GrpcDoorOptions } from './grpc-door.ts'
+import type { HttpDoor, HttpDoorOptions } from './http-door.ts'
 
 export { ByteBudget, bytesInFlight, limitBytesInFlight } from './byte-budget.ts'
-export { type CorsOptions } from './cors.ts'
-export { type DeskOptions } from './desk.ts'
-export { type Exchange, type Handle } from './exchange.ts'
-export { type KeepaliveOptions } from './grpc-connection.ts'
-export { GrpcDoor, type GrpcDoorOptions } from './grpc-door.ts'
-export { HttpDoor, type HttpDoorOptions } from './http-door.ts'
+export type { CorsOptions } from './cors.ts'
+export type { DeskOptions } from './desk.ts'
+export type { Exchange, Handle } from './exchange.ts'
+export type { KeepaliveOptions } from './grpc-connection.ts'
 export { formatListenAddress, type ListenAddress, listenAddressOf } from './listen-address.ts'
 export { badRequest, type Refusal, signalNotTaken, unavailable } from './refusal.ts'
 export { ServerTls } from './server-tls.ts'
-export { type BodyRate } from './slow-bodies.ts'
+export type { BodyRate } from './slow-bodies.ts'
 export { type Encoding, encodePartialSuccess, type PartialSuccess } from '../otlp/export-response.ts'
+export type { GrpcDoor, GrpcDoorOptions, HttpDoor, HttpDoorOptions }
+
+export async function createGrpcDoor(options: GrpcDoorOptions): Promise<GrpcDoor> {
+  const { GrpcDoor } = await import('./grpc-door.ts')
+  return new GrpcDoor(options)
+}
+
+export async function createHttpDoor(options: HttpDoorOptions): Promise<HttpDoor> {
+  const { HttpDoor } = await import('./http-door.ts')
+  return new HttpDoor(options)
+}

@@ -1,9 +1,16 @@
 // Opens the gRPC door of receiver `otlp`: its options from the configuration, and the three Export methods.
 
 import { parseDuration, type Settings, type Signal } from '../../core/index.ts'
-import { type ByteBudget, GrpcDoor, type KeepaliveOptions, listenAddressOf, ServerTls } from '../../core/server/index.ts'
+import {
+  type ByteBudget,
+  createGrpcDoor,
+  type GrpcDoor,
+  type KeepaliveOptions,
+  listenAddressOf,
+  ServerTls,
+} from '../../core/server/index.ts'
 import type { GrpcConfig } from './grpc-options.ts'
-import type { Routes } from './otlp-receiver.ts'
+import type { Routes } from './intake.ts'
 
 const METHODS: Readonly<Record<Signal, string>> = {
   traces: '/opentelemetry.proto.collector.trace.v1.TraceService/Export',
@@ -11,8 +18,8 @@ const METHODS: Readonly<Record<Signal, string>> = {
   logs: '/opentelemetry.proto.collector.logs.v1.LogsService/Export',
 }
 
-export function openGrpc(grpc: GrpcConfig, routes: Routes, budget: ByteBudget, settings: Settings): GrpcDoor {
-  const door = new GrpcDoor({
+export async function openGrpc(grpc: GrpcConfig, routes: Routes, budget: ByteBudget, settings: Settings): Promise<GrpcDoor> {
+  const door = await createGrpcDoor({
     address: listenAddressOf(grpc.endpoint, grpc.transport)!, // the factory has checked it
     budget,
     clock: settings.clock,

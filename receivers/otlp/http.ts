@@ -1,12 +1,12 @@
 // Opens the HTTP door of receiver `otlp`: its options from the configuration, and a path for each signal.
 
 import { parseDuration, type Settings } from '../../core/index.ts'
-import { type ByteBudget, HttpDoor, listenAddressOf, ServerTls } from '../../core/server/index.ts'
+import { type ByteBudget, createHttpDoor, type HttpDoor, listenAddressOf, ServerTls } from '../../core/server/index.ts'
 import type { HttpConfig } from './http-options.ts'
-import type { Routes } from './otlp-receiver.ts'
+import type { Routes } from './intake.ts'
 
-export function openHttp(http: HttpConfig, routes: Routes, budget: ByteBudget, settings: Settings): HttpDoor {
-  const door = new HttpDoor({
+export async function openHttp(http: HttpConfig, routes: Routes, budget: ByteBudget, settings: Settings): Promise<HttpDoor> {
+  const door = await createHttpDoor({
     address: listenAddressOf(http.endpoint, http.transport)!, // the factory has checked it
     budget,
     clock: settings.clock,

@@ -13,7 +13,10 @@ import {
   type Settings,
   type Signal,
 } from '../../core/index.ts'
-import { badRequest, encodePartialSuccess, type Exchange, unavailable } from '../../core/server/index.ts'
+import { badRequest, encodePartialSuccess, type Exchange, type Handle, type Refusal, unavailable } from '../../core/server/index.ts'
+
+/** What is behind the path or the method of a signal: work, or why there is none. */
+export type Routes = (signal: Signal, timeoutMs: number) => Handle | Refusal
 
 export class Intake {
   readonly #signal: Signal

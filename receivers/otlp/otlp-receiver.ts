@@ -1,13 +1,11 @@
 // Receiver `otlp` at work: a door for each protocol, and behind them one intake a signal.
 
 import type { Consumer, Receiver, Settings, Signal } from '../../core/index.ts'
-import { ByteBudget, formatListenAddress, type Handle, type ListenAddress, type Refusal, signalNotTaken } from '../../core/server/index.ts'
+import { ByteBudget, formatListenAddress, type ListenAddress, signalNotTaken } from '../../core/server/index.ts'
 import type { OtlpConfig } from './factory.ts'
-import { Intake } from './intake.ts'
-
-/** What is behind a path or a method: work, or why there is none. */
-export type Served = Handle | Refusal
-export type Routes = (signal: Signal, timeoutMs: number) => Served
+import { openGrpc } from './grpc.ts'
+import { openHttp } from './http.ts'
+import { Intake, type Routes } from './intake.ts'
 
 interface Door {
   readonly address: ListenAddress
@@ -42,8 +40,8 @@ export class OtlpReceiver implements Receiver {
       return (body, exchange) => intake.take(body, exchange, timeoutMs)
     }
     const doors = new Map<string, Door>()
-    if (grpc !== undefined) doors.set('gRPC', (await import('./grpc.ts')).openGrpc(grpc, routes, budget, settings))
-    if (http !== undefined) doors.set('HTTP', (await import('./http.ts')).openHttp(http, routes, budget, settings))
+    if (grpc !== undefined) doors.set('gRPC', await openGrpc(grpc, routes, budget, settings))
+    if (http !== undefined) doors.set('HTTP', await openHttp(http, routes, budget, settings))
     return new OtlpReceiver(doors, settings)
   }
 
