@@ -12,7 +12,7 @@ import { TestClock } from '../testing/test-clock.ts'
 import { ByteBudget } from './byte-budget.ts'
 import type { Exchange } from './exchange.ts'
 import { openHttp, post } from './fixtures/http.ts'
-import { signalNotTaken } from './refusal.ts'
+import { badRequest, signalNotTaken } from './refusal.ts'
 
 const JSON_TYPE = { 'content-type': 'application/json' }
 
@@ -131,6 +131,32 @@ t.test('a body that trickles is answered 408 once its grace is over', async (t) 
   await once(socket, 'close')
   t.match(said, /^HTTP\/1.1 408 [^]*did not arrive in time/)
   t.equal(bodies.length, 0)
+})
+
+t.test('a sender that does not read its answers is cut off, one that reads them is kept', async (t) => {
+  const clock = new TestClock()
+  const long = badRequest('x'.repeat(1000))
+  const { port } = await openHttp(t, { clock, writeTimeoutMs: 30_000 }, (_body, exchange) => exchange.refuse(long))
+  const idleTimers = clock.pending
+  const one = 'POST /take HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}'
+  const deaf = connect(port, '127.0.0.1').on('error', () => {})
+  t.teardown(() => deaf.destroy())
+  const cut = new Promise<void>((resolve) => deaf.once('close', () => resolve()))
+  while (clock.pending === idleTimers) {
+    deaf.write(one.repeat(100))
+    await new Promise((resolve) => setTimeout(resolve, 1))
+  }
+  const reader = connect(port, '127.0.0.1').resume()
+  t.teardown(() => reader.destroy())
+  reader.write(one)
+  await once(reader, 'data')
+  await clock.advance(29_000)
+  await clock.advance(2000)
+  deaf.resume()
+  await cut
+  t.equal(reader.destroyed, false)
+  reader.write(one)
+  await once(reader, 'data')
 })
 
 t.test('codings can be limited, and a signal that nobody takes is said so', async (t) => {
