@@ -12,7 +12,7 @@ const ROOT = join(import.meta.dirname, '..')
 
 /** What a part of a file may leave out: the service, and what its pipelines refer to. */
 const LEFT_OUT =
-  /^[^ ]+ (?:missing key "service"|service: missing key "pipelines"|service\.pipelines\S*: (?:no \w+ "\S+" is defined|missing key))/
+  /^[^ ]+ (?:processors\.script\.file: there is no file|missing key "service"|service: missing key "pipelines"|service\.pipelines\S*: (?:no \w+ "\S+" is defined|missing key))/
 
 async function factories(): Promise<Factories> {
   const all = await Promise.all(

@@ -50,7 +50,10 @@ const OTLP: ConfigSchema = {
       items: {
         type: 'object',
         required: ['name', 'value'],
-        properties: { name: { type: 'string' }, value: { type: 'string', secret: true } },
+        properties: {
+          name: { type: 'string', description: 'The name of a header.' },
+          value: { type: 'string', secret: true, description: 'Its value.' },
+        },
       },
     },
     timeout: { type: 'integer', minimum: 1, default: 10_000, description: 'How long one request may take, in milliseconds.' },

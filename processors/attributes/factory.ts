@@ -15,19 +15,40 @@ export const choiceSchema = {
     resources: {
       type: 'array',
       minItems: 1,
-      items: { type: 'object', required: ['key'], properties: { key: { type: 'string', minLength: 1 }, value: {} } },
+      items: {
+        type: 'object',
+        required: ['key'],
+        properties: {
+          key: { type: 'string', minLength: 1, description: 'The attribute.' },
+          value: { description: 'Its value; without one, that it is there.' },
+        },
+      },
       description: 'Attributes of the resource, with a value or merely there.',
     },
     attributes: {
       type: 'array',
       minItems: 1,
-      items: { type: 'object', required: ['key'], properties: { key: { type: 'string', minLength: 1 }, value: {} } },
+      items: {
+        type: 'object',
+        required: ['key'],
+        properties: {
+          key: { type: 'string', minLength: 1, description: 'The attribute.' },
+          value: { description: 'Its value; without one, that it is there.' },
+        },
+      },
       description: 'Attributes of the item, with a value or merely there.',
     },
     libraries: {
       type: 'array',
       minItems: 1,
-      items: { type: 'object', required: ['name'], properties: { name: { type: 'string' }, version: { type: 'string' } } },
+      items: {
+        type: 'object',
+        required: ['name'],
+        properties: {
+          name: { type: 'string', description: 'The name of the scope.' },
+          version: { type: 'string', description: 'Its version; without one, any.' },
+        },
+      },
       description: 'Instrumentation scopes.',
     },
     span_names: { type: 'array', minItems: 1, items: { type: 'string' }, description: 'Spans: their names.' },
