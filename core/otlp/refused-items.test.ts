@@ -269,6 +269,8 @@ t.test('two million empty items in 4 MB, a million attributes: bounded columns',
   t.match(verdict('logs', inScope(pairsOf(0x12, 4_000_000))), /^request: the request holds more than 1048576 items/)
   t.match(verdict('metrics', inScope(pairsOf(0x12, 4_000_000))), /^request: the request holds more than 1048576 metrics/)
   t.match(verdict('metrics', requestOf([field(5, pairsOf(0x0a, 4_000_000))])), /^request: the request holds more than 1048576 items/)
+  t.match(verdict('traces', pairsOf(0x0a, 4_000_000)), /^request: the request holds more than 1048576 resources/)
+  t.match(verdict('traces', toBytes([field(1, pairsOf(0x12, 4_000_000))])), /^request: the request holds more than 1048576 scopes/)
   t.match(verdict('logs', requestOf(pairsOf(0x32, 2_000_000), [])), /^1 refused: the log record holds more than 65536 attributes/)
   t.match(
     verdict('metrics', requestOf(metricOf(7, pairsOf(0x3a, 2_000_000), []))),

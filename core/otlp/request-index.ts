@@ -149,6 +149,10 @@ export class RequestIndex {
     this.refusedRanges = this.refusedMetrics = this.refusedCount = this.badIdCount = 0
     this.refusedReason = ''
     this.odd = this.oddIds = false
+    if (this.resources.length > KEEP_ELEMENTS) this.resources = new Int32Array(16 * ENVELOPE_STRIDE)
+    if (this.scopes.length > KEEP_ELEMENTS) this.scopes = new Int32Array(16 * ENVELOPE_STRIDE)
+    if (this.refused.length > KEEP_ELEMENTS) this.refused = new Int32Array(16 * RANGE_STRIDE)
+    if (this.badIds.length > KEEP_ELEMENTS) this.badIds = new Int32Array(0)
     if (this.metrics.length > KEEP_ELEMENTS) this.metrics = new Int32Array(256 * METRIC_STRIDE)
     if (this.items.length > KEEP_ELEMENTS) this.items = new Int32Array(1024 * ITEM_STRIDE)
     if (this.attributes.length > KEEP_ELEMENTS) this.attributes = new Int32Array(16384 * ATTR_STRIDE)

@@ -8,7 +8,7 @@ import type { Message } from './schema.ts'
 import { MalformedError, next, readUint32, skipValue } from './wire.ts'
 
 /**
- * Items, good and bad, that one request may hold, and metrics. At two million empty ones in 4 MB this bounds the columns, not any real
+ * Items, good and bad, that one request may hold; and metrics, scopes and resources. At two million empty ones in 4 MB this bounds the columns, not any real
  * sender.
  */
 export const MAX_ITEMS: number = 1 << 20

@@ -16,7 +16,7 @@ import { type Message, Resource, Scope } from './schema.ts'
 import { SHAPES, type Shapes } from './shapes.ts'
 import { isUtf8 } from './utf8.ts'
 import { walkAttribute } from './walk-attribute.ts'
-import { checkPart, countOne, endOfMessage, endOfValue, noteOdd, noteRefused, readTag, refuseKnown } from './walk-frame.ts'
+import { MAX_ITEMS, checkPart, countOne, endOfMessage, endOfValue, noteOdd, noteRefused, readTag, refuseKnown } from './walk-frame.ts'
 import { walkLogRecord } from './walk-log-record.ts'
 import { walkMetric } from './walk-metric.ts'
 import { walkSpan } from './walk-span.ts'
@@ -49,6 +49,7 @@ export function walkRequest(signal: Signal, bytes: Uint8Array, index: RequestInd
 /** ResourceSpans, ResourceMetrics or ResourceLogs. */
 function walkOfResource(index: RequestIndex, shapes: Shapes, tagAt: number, lengthAt: number, start: number, end: number): void {
   const bytes = index.bytes
+  if (index.resourceCount >= MAX_ITEMS) throw new MalformedError(tagAt, `the request holds more than ${MAX_ITEMS} resources`)
   const r = index.resourceCount * column.ENVELOPE_STRIDE
   index.resources = beginRow(index.resources, r, tagAt, lengthAt, start, end, -1, index.scopeCount)
   let schemaUrls = 0
@@ -128,6 +129,7 @@ function walkOwner(
 function walkOfScope(index: RequestIndex, shapes: Shapes, tagAt: number, lengthAt: number, start: number, end: number): void {
   const { bytes, signal } = index
   const ofMetrics = signal === 'metrics'
+  if (index.scopeCount >= MAX_ITEMS) throw new MalformedError(tagAt, `the request holds more than ${MAX_ITEMS} scopes`)
   const scope = index.scopeCount++
   const c = scope * column.ENVELOPE_STRIDE
   const firstChild = ofMetrics ? index.metricCount : index.itemCount
