@@ -16,7 +16,7 @@ import { Desk, type DeskOptions } from './desk.ts'
 import type { Handle } from './exchange.ts'
 import { GrpcConnection, type KeepaliveOptions } from './grpc-connection.ts'
 import { answerOnly, GrpcExchange, refusalHeaders } from './grpc-exchange.ts'
-import { listen } from './listen.ts'
+import { BACKLOG, listen } from './listen.ts'
 import type { ListenAddress } from './listen-address.ts'
 import type { Refusal } from './refusal.ts'
 import type { ServerTls } from './server-tls.ts'
@@ -63,7 +63,7 @@ export class GrpcDoor {
     await listen(address, () => {
       const { promise, resolve, reject } = Promise.withResolvers<void>()
       server.once('error', reject)
-      server.listen(address, () => (server.off('error', reject), resolve()))
+      server.listen({ ...address, backlog: BACKLOG }, () => (server.off('error', reject), resolve()))
       return promise
     })
     tls?.watch((context) => (server as Http2SecureServer).setSecureContext(context))

@@ -245,6 +245,13 @@ t.test('a client that pings more often than allowed is sent away', async (t) => 
   t.equal(session.closed, false)
 })
 
+t.test('more connections than allowed are closed', async (t) => {
+  const { port } = await openGrpc(t, { maxConnections: 1 })
+  const first = await connected(t, port)
+  await closes(bareClient(t, port))
+  t.equal((await send(first, frame(Buffer.alloc(1)))).code, '0')
+})
+
 t.test('a thousand connections are served alike', async (t) => {
   const { port } = await openGrpc(t)
   const sessions = await Promise.all(Array.from({ length: 1000 }, () => connected(t, port)))

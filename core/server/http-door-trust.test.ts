@@ -2,7 +2,7 @@
 // compressed bodies.
 
 import { once } from 'node:events'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { constants, deflateRawSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import t from 'tap'
 import type { Origin } from '../batch.ts'
@@ -171,6 +171,31 @@ t.test('codings can be limited, and a signal that nobody takes is said so', asyn
   const unopened = await openHttp(t, {}, undefined)
   t.equal((await post({ port: unopened.port, path: '/v1/logs' })).status, 404)
   t.match(signalNotTaken('logs'), { httpStatus: 404, message: 'no pipeline takes logs from this receiver' })
+})
+
+t.test('a thousand connections are served alike', async (t) => {
+  const { port } = await openHttp(t)
+  const one = 'POST /take HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}'
+  const sockets = Array.from({ length: 1000 }, () => connect(port, '127.0.0.1'))
+  t.teardown(() => sockets.forEach((socket) => socket.destroy()))
+  await Promise.all(sockets.map((socket) => once(socket, 'connect')))
+  const ask = async (socket: Socket): Promise<void> => {
+    socket.write(one)
+    await once(socket, 'data')
+  }
+  await Promise.all(sockets.map(ask)) // now each has been let in
+  const served = sockets.map(() => 0)
+  let total = 0
+  const loop = async (socket: Socket, n: number): Promise<void> => {
+    while (total < 10 * sockets.length) {
+      await ask(socket)
+      served[n]!++
+      total++
+    }
+  }
+  await Promise.all(sockets.map(loop))
+  t.ok(Math.min(...served) >= 5, `the one that got least: ${Math.min(...served)}`)
+  t.ok(Math.max(...served) <= 20, `the one that got most: ${Math.max(...served)}`)
 })
 
 /** A gzip member with every field that its header can have. */

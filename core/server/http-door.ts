@@ -13,7 +13,7 @@ import { Cors, type CorsOptions } from './cors.ts'
 import type { Handle } from './exchange.ts'
 import { encodingOf } from './headers.ts'
 import { HttpExchange } from './http-exchange.ts'
-import { listen } from './listen.ts'
+import { BACKLOG, listen } from './listen.ts'
 import type { ListenAddress } from './listen-address.ts'
 import { badRequest, type Refusal, tooSlow, unknownPath, wrongMethod } from './refusal.ts'
 import type { ServerTls } from './server-tls.ts'
@@ -99,7 +99,7 @@ export class HttpDoor {
   /** Rejects with an error that names the address where it cannot be had. */
   async start(): Promise<void> {
     const { address, tls } = this.#options
-    await listen(address, () => this.#app.listen('path' in address ? { path: address.path } : { host: address.host, port: address.port }))
+    await listen(address, () => this.#app.listen({ ...address, backlog: BACKLOG }))
     tls?.watch((context) => {
       for (const server of this.#servers) (server as SecureServer).setSecureContext(context)
     })

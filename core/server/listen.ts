@@ -5,6 +5,9 @@ import { connect } from 'node:net'
 import { dirname } from 'node:path'
 import { formatListenAddress, type ListenAddress } from './listen-address.ts'
 
+/** How many senders may wait to be let in, when thousands come back at once; the system may allow fewer. Node's 511 turns the rest away for a second. */
+export const BACKLOG = 4096
+
 /** Calls `open`; rejects with an error that names the address where it cannot be had. */
 export async function listen(address: ListenAddress, open: () => Promise<unknown>): Promise<void> {
   try {
