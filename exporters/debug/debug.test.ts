@@ -1,7 +1,17 @@
 import { Writable } from 'node:stream'
 import t from 'tap'
 import type { Batch } from '../../core/index.ts'
-import { type PlainSpan, TestSettings, exporterSuite, numberedSpans, tracesBatch } from '../../core/testing/index.ts'
+import {
+  type PlainSpan,
+  TestSettings,
+  exporterSuite,
+  logsBatch,
+  metricsBatch,
+  numberedDataPoints,
+  numberedLogRecords,
+  numberedSpans,
+  tracesBatch,
+} from '../../core/testing/index.ts'
 import { DebugExporter } from './debug.ts'
 import { factory } from './factory.ts'
 
@@ -13,9 +23,9 @@ class Paper extends Writable {
   }
 }
 
-async function shown(batch: Batch, verbosity: 'basic' | 'normal' | 'detailed', maxSpans = 500): Promise<string> {
+async function shown(batch: Batch, verbosity: 'basic' | 'normal' | 'detailed', maxItems = 500): Promise<string> {
   const out = new Paper()
-  await new DebugExporter({ verbosity, maxSpans, out }).consume(batch)
+  await new DebugExporter({ verbosity, maxItems, out }).consume(batch)
   return out.text
 }
 
@@ -32,8 +42,8 @@ const span = (id: number, parent: number, more: PlainSpan = {}): PlainSpan => ({
 })
 
 t.test('the suite of every exporter', async (t) => {
-  exporterSuite(t.test.bind(t), { create: async () => new DebugExporter({ verbosity: 'detailed', maxSpans: 500, out: new Paper() }) })
-  t.ok(await factory.create({ verbosity: 'basic', max_spans: 500 }, new TestSettings('debug')))
+  exporterSuite(t.test.bind(t), { create: async () => new DebugExporter({ verbosity: 'detailed', maxItems: 500, out: new Paper() }) })
+  t.ok(await factory.create({ verbosity: 'basic', max_items: 500 }, new TestSettings('debug')))
 })
 
 t.test('basic: a line a batch', async (t) => {
@@ -117,7 +127,7 @@ t.test('times far off are shown, not thrown at', async (t) => {
 t.test('a terminal that does not keep up slows the sender down; one that is gone does not', async (t) => {
   let release = (): void => {}
   const out = new Writable({ highWaterMark: 1, write: (_chunk, _encoding, done) => void (release = done) })
-  const exporter = new DebugExporter({ verbosity: 'normal', maxSpans: 500, out })
+  const exporter = new DebugExporter({ verbosity: 'normal', maxItems: 500, out })
   let answered = false
   const sent = exporter.consume(numberedSpans(3)).then(() => (answered = true))
   await new Promise(setImmediate)
@@ -126,4 +136,81 @@ t.test('a terminal that does not keep up slows the sender down; one that is gone
   await sent
   out.destroy()
   await exporter.consume(numberedSpans(3))
+})
+
+t.test('log records are lines, with what belongs to them below', async (t) => {
+  const batch = logsBatch([
+    {
+      resource: { 'service.name': 'shop', zone: 'a' },
+      scopeName: 'log4j',
+      logRecords: [
+        {
+          timeUnixNano: start,
+          severityNumber: 17,
+          body: 'payment refused',
+          traceId,
+          spanId: '00'.repeat(7) + '01',
+          attributes: { code: 7 },
+        },
+        { timeUnixNano: start, severityNumber: 10, body: { map: [1, null] }, eventName: 'cart.full' },
+        { timeUnixNano: start, severityText: 'Warning', body: 'a\nb\u001b[2J' },
+      ],
+    },
+  ])
+  t.match(await shown(batch, 'basic'), /^logs: 3 log records, \d+ bytes\n$/)
+  t.equal(
+    await shown(batch, 'normal'),
+    `2026-01-01T00:00:00.000Z  ERROR  shop  payment refused
+2026-01-01T00:00:00.000Z  INFO2  shop  cart.full {map: [1, empty]}
+2026-01-01T00:00:00.000Z  Warning  shop  a\\nb\\u001b[2J
+
+`,
+  )
+  const detailed = await shown(batch, 'detailed')
+  for (const line of [
+    `    trace ${traceId}, span 0000000000000001\n`,
+    '    code: 7\n',
+    '    scope log4j\n',
+    '    resource service.name: "shop", zone: "a"\n',
+  ])
+    t.ok(detailed.includes(line), line)
+  t.match(await shown(numberedLogRecords(5), 'normal', 2), /record 1\n… and 3 more log records of this batch, not shown\n/)
+})
+
+t.test('data points are lines, each with its metric', async (t) => {
+  const batch = metricsBatch([
+    {
+      resource: { 'service.name': 'shop' },
+      metrics: [
+        {
+          name: 'requests',
+          unit: '{request}',
+          type: 'sum',
+          aggregationTemporality: 2,
+          dataPoints: [{ value: 5n, attributes: { route: '/a' } }],
+        },
+        {
+          name: 'load',
+          type: 'gauge',
+          description: 'How busy.',
+          dataPoints: [{ value: 0.5, timeUnixNano: start, startTimeUnixNano: start - 60_000_000_000n }],
+        },
+        { name: 'duration', unit: 'ms', type: 'histogram', aggregationTemporality: 1, dataPoints: [{ count: 3, sum: 12.5 }, { count: 1 }] },
+      ],
+    },
+  ])
+  t.match(await shown(batch, 'basic'), /^metrics: 4 data points, \d+ bytes\n$/)
+  t.equal(
+    await shown(batch, 'normal'),
+    `requests{route="/a"}  sum, cumulative  5 {request}  shop
+load  gauge  0.5  shop
+duration  histogram, delta  3 values, sum 12.5 ms  shop
+duration  histogram, delta  1 values  shop
+
+`,
+  )
+  const detailed = await shown(batch, 'detailed')
+  for (const line of ['    at 2026-01-01T00:00:00.000Z, over 60 s\n', '    How busy.\n', '    resource service.name: "shop"\n'])
+    t.ok(detailed.includes(line), line)
+  t.match(await shown(numberedDataPoints(5), 'normal', 2), /… and 3 more data points of this batch, not shown\n/)
 })

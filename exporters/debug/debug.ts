@@ -2,12 +2,13 @@
 
 import { once } from 'node:events'
 import { type Batch, type Exporter, otlp } from '../../core/index.ts'
-import { drawTrace, summarize } from './draw.ts'
+import { drawLogs, drawMetrics } from './draw-items.ts'
+import { count, drawTrace, summarize } from './draw.ts'
 import { type SeenSpan, seenSpans, tracesOf } from './seen-span.ts'
 
 export interface DebugOptions {
   readonly verbosity: 'basic' | 'normal' | 'detailed'
-  readonly maxSpans: number
+  readonly maxItems: number
   readonly out: NodeJS.WritableStream & { readonly destroyed?: boolean; readonly writableNeedDrain?: boolean }
 }
 
@@ -27,14 +28,31 @@ export class DebugExporter implements Exporter {
   }
 
   #text(batch: Batch): string {
-    const { verbosity, maxSpans } = this.#options
+    if (batch.signal === 'traces') return this.#traces(batch)
+    const { verbosity, maxItems } = this.#options
+    const bytes = batch.chunks.reduce((sum, { length }) => sum + length, 0)
+    const noun = batch.signal === 'logs' ? 'log record' : 'data point'
+    if (verbosity === 'basic') return `${batch.signal}: ${count(batch.count, noun)}, ${count(bytes, 'byte')}\n`
+    const draw = batch.signal === 'logs' ? drawLogs : drawMetrics
+    const lines: string[] = []
+    let left = maxItems
+    for (const chunk of batch.chunks) {
+      lines.push(...draw(chunk, left, verbosity === 'detailed'))
+      left = Math.max(0, left - otlp.countItems(batch.signal, chunk))
+    }
+    if (batch.count > maxItems) lines.push(`… and ${count(batch.count - maxItems, `more ${noun}`)} of this batch, not shown`)
+    return `${lines.join('\n')}\n\n`
+  }
+
+  #traces(batch: Batch): string {
+    const { verbosity, maxItems } = this.#options
     const spans: SeenSpan[] = []
     for (const chunk of batch.chunks) {
-      if (spans.length >= maxSpans && verbosity !== 'basic') break
+      if (spans.length >= maxItems && verbosity !== 'basic') break
       spans.push(...seenSpans(otlp.toJson(batch.signal, chunk)))
     }
     if (verbosity === 'basic') return `${summarize(spans, batch)}\n`
-    const shown = spans.slice(0, maxSpans)
+    const shown = spans.slice(0, maxItems)
     const left = batch.count - shown.length
     const traces = [...tracesOf(shown)].map(([traceId, list]) => drawTrace(traceId, list, verbosity === 'detailed'))
     return `${traces.join('\n')}${left > 0 ? `… and ${left} more spans of this batch, not shown\n` : ''}\n`

@@ -108,7 +108,7 @@ function* details({ span, scope, resource, startNanos }: SeenSpan): Generator<st
   if (shared.length > 0) yield `resource ${long(shared.join(', '))}`
 }
 
-function duration(nanos: bigint): string {
+export function duration(nanos: bigint): string {
   const milliseconds = Number(nanos) / 1e6
   const size = Math.abs(milliseconds)
   if (size >= 60_000) return `${(milliseconds / 1000).toFixed(0)} s`
@@ -117,11 +117,11 @@ function duration(nanos: bigint): string {
 }
 
 /** RFC 3339; times past the year 275,760, which a Date cannot hold, as they are. */
-function time(nanos: bigint): string {
+export function time(nanos: bigint): string {
   const date = new Date(Number(nanos / 1_000_000n))
   return Number.isNaN(date.getTime()) ? `${nanos} ns` : date.toISOString()
 }
 
-function count(n: number, what: string): string {
+export function count(n: number, what: string): string {
   return `${n} ${what}${n === 1 ? '' : 's'}`
 }

@@ -9,24 +9,24 @@ const schema = {
       enum: ['basic', 'normal', 'detailed'],
       default: 'basic',
       description:
-        '`basic`: a line a batch. `normal`: every trace as a tree of its spans. `detailed`: the tree with attributes, events and links.',
+        '`basic`: a line a batch. `normal`: every trace as a tree of its spans, every data point and log record as a line. `detailed`: with attributes, events and links.',
     },
-    max_spans: {
+    max_items: {
       type: 'integer',
       minimum: 1,
       default: 500,
-      description: 'Spans of one batch that are shown; how many were left out is said.',
+      description: 'Spans, data points or log records of one batch that are shown; how many were left out is said.',
     },
   },
 } as const
 
 export const factory: ExporterFactory<typeof schema> = defineExporter({
   type: 'debug',
-  signals: ['traces'],
+  signals: ['traces', 'metrics', 'logs'],
   stability: 'beta',
   schema,
   async create(config) {
     const { DebugExporter } = await import('./debug.ts')
-    return new DebugExporter({ verbosity: config.verbosity, maxSpans: config.max_spans, out: process.stdout })
+    return new DebugExporter({ verbosity: config.verbosity, maxItems: config.max_items, out: process.stdout })
   },
 })

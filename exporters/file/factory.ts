@@ -13,7 +13,7 @@ const schema = {
 
 export const factory: ExporterFactory<typeof schema> = defineExporter({
   type: 'file',
-  signals: ['traces'],
+  signals: ['traces', 'metrics', 'logs'],
   stability: 'beta',
   schema,
   async create(config) {

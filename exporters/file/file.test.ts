@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { ANONYMOUS } from '../../core/index.ts'
-import { TestSettings, exporterSuite, numberedSpans } from '../../core/testing/index.ts'
+import { TestSettings, exporterSuite, numberedItems, numberedSpans } from '../../core/testing/index.ts'
 import { factory } from './factory.ts'
 
 const never = new AbortController().signal
@@ -78,4 +78,21 @@ t.test('after stop it takes nothing', async (t) => {
   const exporter = await started(path)
   await exporter.stop?.(never)
   await t.rejects(exporter.consume(numberedSpans(1), 0), { name: 'RetryableError' })
+})
+
+t.test('metrics and logs are lines of their own kind', async (t) => {
+  const path = join(t.testdir(), 'all.jsonl')
+  const exporter = await started(path)
+  for (const signal of ['traces', 'metrics', 'logs'] as const) await exporter.consume(numberedItems(signal, 2), 0)
+  const lines = (await readFile(path, 'utf8')).trim().split('\n')
+  t.same(
+    lines.map((line) => Object.keys(JSON.parse(line) as object)),
+    [['resourceSpans'], ['resourceMetrics'], ['resourceLogs']],
+  )
+  t.same(await numbersIn(path), [
+    ['0', '1'],
+    ['0', '1'],
+    ['0', '1'],
+  ])
+  await exporter.stop?.(never)
 })
