@@ -14,6 +14,9 @@ export interface KeepaliveOptions {
   readonly withoutCalls: boolean
 }
 
+/** In megabytes: more than there is. */
+const NO_LIMIT_MB = 1_000_000
+
 /** After a call without an answer it is asked at once whether anybody is there, and no longer than this waited for. */
 const SUSPECT_TIMEOUT_MS = 2000
 /** Who has answered that is not asked again so soon: servers close connections that ping more than they call. */
@@ -34,8 +37,8 @@ export class Http2Link {
     this.#clock = clock
     this.#keepalive = keepalive
     this.#heardMs = clock.monotonicMs()
-    // A limit of Node's own on what a server may be told to be; answers are small.
-    this.session = connect(authority, { createConnection: () => socket, maxSessionMemory: 64 })
+    // Node counts what waits to be sent, and past its limit (10 MB) resets calls. What is in flight is bounded where it comes in.
+    this.session = connect(authority, { createConnection: () => socket, maxSessionMemory: NO_LIMIT_MB })
     this.session.on('error', () => {}) // every call on it learns of it
     this.session.on('goaway', gone)
     this.session.on('close', () => {

@@ -391,6 +391,19 @@ t.test('a request that a closing connection did not take is sent at once over a 
   t.same([bodies.length, sessions.length], [3, 2])
 })
 
+t.test('many large requests at once share the connection, and none is reset for it', async (t) => {
+  let bytes = 0
+  const { endpoint, sessions } = await http2Server(t, (stream, body) => {
+    bytes += body.length
+    answer(stream, 0)
+  })
+  const retry_on_failure = { ...configOf({}).retry_on_failure, enabled: false }
+  const sending = await exporter(t, { endpoint, timeout: '1m', retry_on_failure })
+  const batch = { ...batchOf('one'), chunks: [Buffer.alloc(5_000_000)] }
+  await Promise.all(Array.from({ length: 20 }, () => sending.consume(batch, soon())))
+  t.same([bytes, sessions.length], [20 * 5_000_005, 1])
+})
+
 t.test('a server that is going away finishes what it has, and gets nothing new', async (t) => {
   const held: ServerHttp2Stream[] = []
   const { endpoint, bodies, sessions } = await http2Server(t, (stream, _, nth) => (nth === 1 ? held.push(stream) : answer(stream, 0)))
