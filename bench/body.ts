@@ -22,6 +22,9 @@ export interface Message {
   readonly userAt: Int32Array
 }
 
+/** How a message goes out: the head that stands before its protobuf, whatever the protocol. */
+export type Head = (length: number) => Buffer
+
 export interface MessageOptions {
   readonly spans: number
   readonly run: number
@@ -29,6 +32,8 @@ export interface MessageOptions {
   readonly path: string
   /** Makes the texts of one connection differ from another's. */
   readonly seed: number
+  /** What stands before the protobuf; without it, the head of an HTTP request. */
+  readonly head?: Head
 }
 
 /** One connection's messages: request r uses number r modulo their count, which makes the shares of events and errors exact. */
@@ -48,7 +53,7 @@ function prepareMessage(options: MessageOptions, firstOrdinal: number): Message 
   const spans = Array.from({ length: options.spans }, (_, index) => encodeSpan(options, firstOrdinal + index))
   const body = SERVICES.map((service) => encodeService(service, spans)).filter((bytes) => bytes !== undefined)
   const length = body.reduce((sum, part) => sum + part.length, 0)
-  const head = httpHead(options, length)
+  const head = headOf(options, length)
   const bytes = Buffer.concat([head, ...body])
   const at = placesOf(spans, bytes, head.length)
   return {
@@ -74,6 +79,10 @@ function placesOf(spans: readonly EncodedSpan[], message: Buffer, from: number):
     }
   }
   return at
+}
+
+function headOf(options: MessageOptions, length: number): Buffer {
+  return options.head === undefined ? httpHead(options, length) : options.head(length)
 }
 
 export function httpHead(options: { readonly host: string; readonly path: string }, length: number, encoding?: string): Buffer {

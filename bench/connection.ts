@@ -1,30 +1,38 @@
 // One HTTP/1.1 connection of the generator, on a bare socket: sends prepared bytes and reads nothing of the answer but its status and its end.
 
 import { connect, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 
 const RECONNECT_MS = 20
 
+/** What the load needs of a connection, whatever it speaks. */
+export interface Sender {
+  readonly number: number
+  /** One message at a time. */
+  send(message: Buffer): void
+  close(): void
+}
+/** Called with the status, or 0 if the connection broke before the whole answer. */
+export type AnswerTo = (connection: Sender, status: number) => void
+/** Called whenever the connection is able to take a request again. */
+export type IdleTo = (connection: Sender) => void
+
 /** One request at a time. A connection that breaks reports its request as failed and comes back by itself. */
-export class Connection {
+export class Connection implements Sender {
   readonly #port: number
-  /** Called with the status, or 0 if the connection broke before the whole answer. */
-  readonly #onAnswer: (connection: Connection, status: number) => void
-  /** Called whenever the connection is able to take a request again. */
-  readonly #onIdle: (connection: Connection) => void
+  readonly #tls: boolean
+  readonly #onAnswer: AnswerTo
+  readonly #onIdle: IdleTo
   #socket: Socket | undefined
   #answer = ''
   #waiting = false
   #closed = false
   readonly number: number
 
-  constructor(
-    number: number,
-    port: number,
-    onAnswer: (connection: Connection, status: number) => void,
-    onIdle: (connection: Connection) => void,
-  ) {
+  constructor(number: number, { port, tls }: { readonly port: number; readonly tls: boolean }, onAnswer: AnswerTo, onIdle: IdleTo) {
     this.number = number
     this.#port = port
+    this.#tls = tls
     this.#onAnswer = onAnswer
     this.#onIdle = onIdle
     this.#connect()
@@ -42,9 +50,11 @@ export class Connection {
 
   #connect(): void {
     const onread = { buffer: Buffer.allocUnsafe(16 << 10), callback: (length: number, buffer: Uint8Array) => this.#read(length, buffer) }
-    const socket = connect({ port: this.#port, host: '127.0.0.1', noDelay: true, onread })
+    const at = { port: this.#port, host: '127.0.0.1', noDelay: true, onread }
+    // Whose certificate it is does not matter here.
+    const socket: Socket = this.#tls ? connectTls({ ...at, rejectUnauthorized: false }) : connect(at)
     this.#socket = socket
-    socket.once('connect', () => this.#onIdle(this))
+    socket.once(this.#tls ? 'secureConnect' : 'connect', () => this.#onIdle(this))
     // 'close' follows, and says all that matters.
     socket.on('error', () => undefined)
     socket.once('close', () => this.#lost())

@@ -14,7 +14,10 @@ export type GeneratorReply =
 const { values } = parseArgs({
   options: {
     port: { type: 'string', default: '4318' },
-    path: { type: 'string', default: '/v1/traces' },
+    path: { type: 'string' },
+    signal: { type: 'string', default: 'traces' },
+    transport: { type: 'string', default: 'http' },
+    tls: { type: 'boolean', default: false },
     run: { type: 'string', default: '1' },
     spans: { type: 'string', default: '100' },
     connections: { type: 'string', default: '16' },
@@ -24,14 +27,28 @@ const { values } = parseArgs({
   },
 })
 
+const signal = oneOf('--signal', values.signal, ['traces', 'metrics', 'logs'] as const)
+const transport = oneOf('--transport', values.transport, ['http', 'grpc'] as const)
+const SERVICES = { traces: 'trace.v1.TraceService', metrics: 'metrics.v1.MetricsService', logs: 'logs.v1.LogsService' }
+const usual = transport === 'grpc' ? `/opentelemetry.proto.collector.${SERVICES[signal]}/Export` : `/v1/${signal}`
+
 const load = new Load({
   port: Number(values.port),
-  path: values.path,
+  path: values.path ?? usual,
+  signal,
+  transport,
+  tls: values.tls,
   run: Number(values.run),
   spansPerRequest: Number(values.spans),
   connections: Number(values.connections),
   gzip: values.gzip,
 })
+
+function oneOf<T extends string>(option: string, given: string, accepted: readonly T[]): T {
+  const found = accepted.find((one) => one === given)
+  if (found === undefined) throw new Error(`${option}: got "${given}"; accepted are ${accepted.join(', ')}`)
+  return found
+}
 
 function reply(message: GeneratorReply): void {
   if (process.send) process.send(message)

@@ -1,5 +1,7 @@
 // The generator against a server that counts, refuses and breaks: what it reports as accepted is what was answered with 200.
 
+import { once } from 'node:events'
+import { createServer as createHttp2Server, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
@@ -22,7 +24,18 @@ async function against(t: Test, reply: Reply, options: Partial<LoadOptions> = {}
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
-  const load = new Load({ port, path: '/v1/traces', run: RUN, spansPerRequest: 5, connections: 4, gzip: false, ...options })
+  const load = new Load({
+    port,
+    path: '/v1/traces',
+    run: RUN,
+    spansPerRequest: 5,
+    connections: 4,
+    gzip: false,
+    signal: 'traces',
+    transport: 'http',
+    tls: false,
+    ...options,
+  })
   t.teardown(async () => {
     load.close()
     server.closeAllConnections()
@@ -128,4 +141,38 @@ t.test('an answer is whole at the end of its body, whatever way its length is to
   t.ok(isWhole('HTTP/1.1 204 No Content\r\n\r\n'))
   t.notOk(isWhole('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n'))
   t.ok(isWhole('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n'))
+})
+
+t.test('over HTTP/2 each message is a gRPC call, answered by its status', async (t) => {
+  const tally = new SpanTally(RUN)
+  let calls = 0
+  const server = createHttp2Server()
+  server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
+    t.equal(headers[':path'], '/opentelemetry.proto.collector.trace.v1.TraceService/Export')
+    const parts: Buffer[] = []
+    stream.on('data', (part: Buffer) => parts.push(part))
+    stream.on('end', () => {
+      const message = Buffer.concat(parts)
+      t.equal(message.readUInt32BE(1), message.length - 5)
+      const refused = calls++ % 2 === 1
+      if (!refused) tally.add(message.subarray(5), message[0] === 1 ? 'gzip' : undefined)
+      stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true })
+      stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': refused ? '14' : '0' }))
+      stream.end()
+    })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const path = '/opentelemetry.proto.collector.trace.v1.TraceService/Export'
+  const load = new Load({ port, path, run: RUN, spansPerRequest: 5, connections: 2, gzip: false, transport: 'grpc' })
+  t.teardown(() => {
+    load.close()
+    server.close()
+  })
+  await load.connect()
+  const { statuses, sentRequests } = await load.run({ seconds: 0.3, tracesPerSecond: 100 })
+  t.equal((statuses['200'] ?? 0) + (statuses['1014'] ?? 0), sentRequests)
+  t.ok((statuses['200'] ?? 0) > 0)
+  t.match(tally.verdict(load.answers), { lost: 0, duplicates: 0, foreign: 0, delivered: (statuses['200'] ?? 0) * 5 })
 })

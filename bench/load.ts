@@ -2,8 +2,10 @@
 
 import { gzipSync } from 'node:zlib'
 
-import { httpHead, patch, prepareMessages, type Message } from './body.ts'
-import { Connection } from './connection.ts'
+import { httpHead, type Message } from './body.ts'
+import { Connection, type Sender } from './connection.ts'
+import { GrpcConnection, grpcMessage } from './grpc-connection.ts'
+import { preparer, type Prepared, type Signal } from './prepare.ts'
 import { SPANS_PER_TRACE } from './span-numbers.ts'
 
 export interface LoadOptions {
@@ -13,6 +15,11 @@ export interface LoadOptions {
   readonly run: number
   readonly spansPerRequest: number
   readonly connections: number
+  /** `traces` where it is left out. */
+  readonly signal?: Signal
+  /** `http` where it is left out. */
+  readonly transport?: 'http' | 'grpc'
+  readonly tls?: boolean
   /** Compressed requests are made before the phase, so that compressing costs it nothing. */
   readonly gzip: boolean
 }
@@ -41,10 +48,10 @@ const MOST_COMPRESSED = 40_000
 const LAST_ANSWERS_MS = 15_000
 
 export class Load {
-  readonly #options: LoadOptions
-  readonly #connections: Connection[] = []
-  readonly #messages: (readonly Message[])[] = []
-  readonly #idle: Connection[] = []
+  readonly #options: Required<LoadOptions>
+  readonly #connections: Sender[] = []
+  readonly #messages: Prepared[] = []
+  readonly #idle: Sender[] = []
   #compressed: Buffer[] = []
   #requests = 0
   #accepted = new Uint8Array(1 << 16)
@@ -64,7 +71,7 @@ export class Load {
   #finished: (() => void) | undefined
 
   constructor(options: LoadOptions) {
-    this.#options = options
+    this.#options = { signal: 'traces', transport: 'http', tls: false, ...options }
     this.#dueAt = new Float64Array(options.connections)
     this.#requestOf = new Int32Array(options.connections)
   }
@@ -76,19 +83,28 @@ export class Load {
 
   /** Resolves when every connection stands. */
   async connect(): Promise<void> {
-    const { connections, port, path, run, spansPerRequest } = this.#options
+    const { connections } = this.#options
+    const prepare = preparer(this.#options)
     const all = new Promise<void>((resolve) => {
-      const onIdle = (connection: Connection): void => {
+      const onIdle = (connection: Sender): void => {
         this.#idle.push(connection)
         if (this.#idle.length === connections) resolve()
         this.#pump()
       }
       for (let number = 0; number < connections; number++) {
-        this.#messages.push(prepareMessages({ spans: spansPerRequest, run, host: `127.0.0.1:${port}`, path, seed: number }))
-        this.#connections.push(new Connection(number, port, (connection, status) => this.#answered(connection, status), onIdle))
+        this.#messages.push(prepare(number))
+        this.#connections.push(this.#connection(number, onIdle))
       }
     })
     await all
+  }
+
+  #connection(number: number, onIdle: (connection: Sender) => void): Sender {
+    const onAnswer = (connection: Sender, status: number): void => this.#answered(connection, status)
+    const { transport } = this.#options
+    return transport === 'grpc'
+      ? new GrpcConnection(number, this.#options, onAnswer, onIdle)
+      : new Connection(number, this.#options, onAnswer, onIdle)
   }
 
   close(): void {
@@ -119,8 +135,8 @@ export class Load {
   }
 
   #compress(): void {
-    const { spansPerRequest, port, path } = this.#options
-    const messages = this.#messages[0] as readonly Message[]
+    const { spansPerRequest, port, path, transport } = this.#options
+    const { messages, patch } = this.#messages[0] as Prepared
     const count = Math.min(this.#planned, MOST_COMPRESSED)
     this.#planned = count
     this.#compressed = Array.from({ length: count }, (_, index) => {
@@ -128,7 +144,9 @@ export class Load {
       const message = messages[request % messages.length] as Message
       patch(message, request * spansPerRequest)
       const body = gzipSync(message.bytes.subarray(message.bodyAt))
-      return Buffer.concat([httpHead({ host: `127.0.0.1:${port}`, path }, body.length, 'gzip'), body])
+      return transport === 'grpc'
+        ? grpcMessage(body, true)
+        : Buffer.concat([httpHead({ host: `127.0.0.1:${port}`, path }, body.length, 'gzip'), body])
     })
   }
 
@@ -138,24 +156,24 @@ export class Load {
     const now = performance.now()
     const over = now >= this.#endsAt
     const due = over ? 0 : Math.min(this.#planned, Math.floor((now - this.#began) * this.#rate) + 1)
-    while (this.#idle.length > 0 && this.#requests - this.#first < due) this.#send(this.#idle.pop() as Connection, now)
+    while (this.#idle.length > 0 && this.#requests - this.#first < due) this.#send(this.#idle.pop() as Sender, now)
     if ((over || this.#requests - this.#first >= this.#planned) && this.#inFlight === 0) this.#finish()
   }
 
-  #send(connection: Connection, now: number): void {
+  #send(connection: Sender, now: number): void {
     const request = this.#requests++
     const index = request - this.#first
     this.#requestOf[connection.number] = request
     this.#dueAt[connection.number] = this.#rate === Infinity ? now : this.#began + index / this.#rate
     this.#inFlight++
     if (this.#options.gzip) return connection.send(this.#compressed[index] as Buffer)
-    const messages = this.#messages[connection.number] as readonly Message[]
+    const { messages, patch } = this.#messages[connection.number] as Prepared
     const message = messages[request % messages.length] as Message
     patch(message, request * this.#options.spansPerRequest)
     connection.send(message.bytes)
   }
 
-  #answered(connection: Connection, status: number): void {
+  #answered(connection: Sender, status: number): void {
     this.#inFlight--
     this.#statuses.set(status, (this.#statuses.get(status) ?? 0) + 1)
     if (status === 200) {

@@ -10,6 +10,7 @@ import { Forked } from './forked.ts'
 import type { GeneratorReply, GeneratorRequest } from './generator.ts'
 import type { Phase, PhaseResult } from './load.ts'
 import { cpuMicroseconds, peakRssBytes } from './process-cost.ts'
+import { certificate } from './certificate.ts'
 import { fileFor, type Contestant, type Scenario, type Variables } from './scenarios.ts'
 import { SPANS_PER_TRACE } from './span-numbers.ts'
 import type { Verdict } from './span-tally.ts'
@@ -88,7 +89,7 @@ export async function measure(options: RunOptions): Promise<Card> {
 
 export async function pickPorts(): Promise<Variables> {
   const [inner, outer, spare] = [await freePort(), await freePort(), await freePort()].map(String)
-  return { BENCH_IN_PORT: inner ?? '', BENCH_OUT_PORT: outer ?? '', BENCH_SPARE_PORT: spare ?? '' }
+  return { BENCH_IN_PORT: inner ?? '', BENCH_OUT_PORT: outer ?? '', BENCH_SPARE_PORT: spare ?? '', ...certificate() }
 }
 
 /** Ready when it accepts connections; polled closely, since `start-up.ts` times it. */
@@ -112,6 +113,11 @@ function generatorArguments(options: RunOptions, run: number, variables: Variabl
     '--connections',
     String(options.connections),
   ]
+  const { signal, transport, tls = false } = options.scenario
+  if (signal !== undefined) args.push('--signal', signal)
+  if (transport !== undefined) args.push('--transport', transport)
+  // The run against nothing goes straight to the counting server, which speaks neither.
+  if (tls) args.push('--tls')
   return options.gzip ? [...args, '--gzip'] : args
 }
 

@@ -71,8 +71,8 @@ async function runOnce(scenario: Scenario, program: Contestant | undefined, load
     program,
     ...(kind === 'open' && { rate: Number(amount) }),
     connections: kind === 'open' ? Number(given['open-connections']) : Number(amount),
-    spansPerRequest: Number(given.spans),
-    gzip: given.gzip,
+    spansPerRequest: scenario.spansPerRequest ?? Number(given.spans),
+    gzip: given.gzip || scenario.gzip === true,
     warmUpSeconds: Number(given['warm-up']),
     seconds: Number(given.seconds),
   })

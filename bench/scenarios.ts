@@ -15,12 +15,31 @@ export interface Scenario {
   readonly own?: { readonly file: string; readonly port?: string }
   /** How many times less CPU than the Collector we mean to take. */
   readonly goal?: number
+  /** What the generator sends, where it is not traces over plain HTTP as the options say. */
+  readonly signal?: 'metrics' | 'logs'
+  readonly transport?: 'grpc'
+  readonly tls?: boolean
+  readonly gzip?: boolean
+  readonly spansPerRequest?: number
 }
 
 export const SCENARIOS: readonly Scenario[] = [
   { name: 'null', pipeline: 'no program: the generator straight to the counting server', backend: true },
   { name: 'receive', pipeline: 'otlp/http → nop', backend: false, goal: 3.3 },
   { name: 'forward', pipeline: 'otlp/http → batch(1000) → otlp_http, no compression', backend: true, goal: 3 },
+  { name: 'receive-grpc', pipeline: 'otlp/grpc → nop', backend: false, goal: 2.2, transport: 'grpc' },
+  { name: 'receive-tls', pipeline: 'otlp/http over TLS → nop', backend: false, tls: true },
+  { name: 'receive-small', pipeline: 'otlp/http → nop, one span a request', backend: false, spansPerRequest: 1 },
+  { name: 'metrics', pipeline: 'otlp/http → nop, data points', backend: false, goal: 3, signal: 'metrics' },
+  { name: 'logs', pipeline: 'otlp/http → nop, log records', backend: false, goal: 3, signal: 'logs' },
+  {
+    name: 'forward-gzip',
+    pipeline: 'otlp/http, gzip → batch(1000) → otlp_http, gzip: merged and compressed anew',
+    backend: true,
+    goal: 2.5,
+    gzip: true,
+  },
+  { name: 'passthrough', pipeline: 'otlp/http, gzip → otlp_http, gzip: not merged', backend: true, goal: 4, gzip: true },
   { name: 'transform', pipeline: 'otlp/http → attributes: one set, one hashed, one deleted → nop', backend: false, goal: 2 },
 ]
 
@@ -49,7 +68,9 @@ export interface Command {
   readonly env?: Readonly<Record<string, string>>
 }
 /** What `${env:NAME}` in a configuration stands for. */
-export type Variables = Readonly<Record<'BENCH_IN_PORT' | 'BENCH_OUT_PORT' | 'BENCH_SPARE_PORT', string>>
+export type Variables = Readonly<
+  Record<'BENCH_IN_PORT' | 'BENCH_OUT_PORT' | 'BENCH_SPARE_PORT' | 'BENCH_TLS_CERT' | 'BENCH_TLS_KEY', string>
+>
 
 const CHECKOUT = join(import.meta.dirname, '..')
 export const PEERS = ['collector', 'collector-tuned', 'rotel'] as const
