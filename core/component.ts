@@ -20,8 +20,11 @@ export interface Lifecycle {
   start(abort: AbortSignal): Promise<void>
   /** Hands on what was accepted. Safe without start, and safe twice; `abort` ends the grace period. */
   stop(abort: AbortSignal): Promise<void>
-  /** Where it listens, as `host:port`, once started: with port 0 nobody else can tell. */
-  readonly address?: string
+  /**
+   * Where it listens, once started: with port 0 nobody else can tell. By what is spoken there, e.g. `{ http: '127.0.0.1:4318' }`, in the
+   * order in which they are shown.
+   */
+  readonly addresses?: Readonly<Record<string, string>>
 }
 export interface Receiver extends Lifecycle {}
 export interface Processor extends Consumer, Partial<Lifecycle> {}

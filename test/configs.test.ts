@@ -57,11 +57,11 @@ const stories: Readonly<Record<string, (t: Test) => Promise<void>>> = {
     const [server, sender] = [authority.sign(), authority.sign({ usage: 'client' })]
     const folder = t.testdir({ 'server.crt': server.cert, 'server.key': server.key, 'clients.crt': authority.cert })
     const program = await running(t, 'otlp-tls.yaml', { CERTIFICATES: folder, OTLP_GRPC_PORT: '0' })
-    const port = (protocol: string): string => new RegExp(`over ${protocol}.*127\\.0\\.0\\.1:(\\d+)`).exec(program.said())![1]!
+    const port = (protocol: string): string => program.address('receivers.otlp', protocol).split(':')[1]!
     const post = (options: object): Promise<number> => {
       const { promise, resolve, reject } = Promise.withResolvers<number>()
       const headers = { 'content-type': 'application/json' }
-      const all = { ...options, ca: authority.cert, host: '127.0.0.1', port: port('HTTP'), path: '/v1/traces', method: 'POST', headers }
+      const all = { ...options, ca: authority.cert, host: '127.0.0.1', port: port('http'), path: '/v1/traces', method: 'POST', headers }
       const request = httpsRequest(all, (response) => resolve(response.resume().statusCode!)).on('error', reject)
       request.end(JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans: [jsonSpan('over HTTP')] }] }] }))
       return promise
@@ -70,7 +70,7 @@ const stories: Readonly<Record<string, (t: Test) => Promise<void>>> = {
     await t.rejects(post({}), 'without a certificate')
 
     const [ca, key, cert] = [authority.cert, sender.key, sender.cert].map((text) => Buffer.from(text))
-    const client = new Client(`127.0.0.1:${port('gRPC')}`, credentials.createSsl(ca, key, cert), {
+    const client = new Client(`127.0.0.1:${port('grpc')}`, credentials.createSsl(ca, key, cert), {
       'grpc.ssl_target_name_override': 'localhost',
     })
     t.teardown(() => client.close())

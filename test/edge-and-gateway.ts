@@ -73,7 +73,7 @@ async function chain(t: Test, edgePassword: string): Promise<Chain> {
     TOKEN_URL: `${url}/token`,
     BACKEND: url,
   })
-  const { host } = new URL(gateway.url('receivers.otlp'))
+  const host = gateway.address('receivers.otlp', 'grpc')
   const edge = await run('edge.yaml', { EDGE_PASSWORD: edgePassword, GATEWAY: host })
   return { edge, gateway, arrived, shown }
 }

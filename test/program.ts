@@ -14,7 +14,9 @@ export interface Program {
   readonly said: () => string
   /** Resolves once it has said so; rejects if it ends before. */
   readonly says: (pattern: RegExp) => Promise<void>
-  /** Once it is ready: `http://127.0.0.1:<port>` of a component such as `receivers.otlp`. */
+  /** Once it is ready: `127.0.0.1:<port>` where a component such as `receivers.otlp` speaks `grpc` or `http`. */
+  readonly address: (component: string, protocol: string) => string
+  /** The same for HTTP, with `http://` before it. */
   readonly url: (component: string) => string
   /** Its exit code. */
   readonly ended: Promise<number | null>
@@ -43,12 +45,13 @@ export function start(t: Test, words: readonly string[], { node = [process.execP
       if (isOver && !pattern.test(text)) throw new Error(`it ended without saying ${pattern}:\n${text}`)
     }
   }
-  const url = (component: string): string => {
-    const address = new RegExp(`${component.replace('.', '\\.')} on (127\\.0\\.0\\.1:\\d+)`).exec(text)
-    if (address === null) throw new Error(`it has not said where ${component} listens:\n${text}`)
-    return `http://${address[1]}`
+  const address = (component: string, protocol: string): string => {
+    const found = new RegExp(`${component.replace('.', '\\.')} \\(${protocol}\\) on (127\\.0\\.0\\.1:\\d+)`).exec(text)
+    if (found === null) throw new Error(`it has not said where ${component} speaks ${protocol}:\n${text}`)
+    return found[1]!
   }
-  return { child, said, says, url, ended }
+  const url = (component: string): string => `http://${address(component, 'http')}`
+  return { child, said, says, address, url, ended }
 }
 
 /** The status of the answer to spans, as OTLP/JSON writes them. */

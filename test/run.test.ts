@@ -32,7 +32,9 @@ service: { extensions: [health_check], pipelines: { traces: { receivers: [otlp],
 t.test('it says when it is ready and where it listens, serves, and ends with 0 when asked to', async (t) => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     const { child, said, says, url, ended } = run(t, healthy)
-    await says(/^ready in \d+ ms; listening: extensions\.health_check on 127\.0\.0\.1:\d+, receivers\.otlp on 127\.0\.0\.1:\d+$/m)
+    await says(
+      /^ready in \d+ ms; listening: extensions\.health_check \(http\) on 127\.0\.0\.1:\d+, receivers\.otlp \(http\) on 127\.0\.0\.1:\d+$/m,
+    )
     t.match(said(), /^ {2}traces +otlp → nop$/m)
     t.equal((await fetch(url('extensions.health_check'))).status, 200)
     const headers = { 'Content-Type': 'application/x-protobuf' }

@@ -14,7 +14,7 @@ export function quickstart(builtIn: () => Promise<Factories>, terminal: Terminal
 }
 
 function invitation(service: RunningService): string {
-  const [address = '127.0.0.1:4318'] = service.addresses().values()
+  const address = service.addresses().get('receivers.otlp')?.['http'] ?? '127.0.0.1:4318'
   return `
 Send OTLP over HTTP to http://${address}: any OpenTelemetry SDK does with OTEL_EXPORTER_OTLP_ENDPOINT=http://${address}
 and OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf. Or paste this into another terminal; the trace is drawn here:

@@ -76,7 +76,9 @@ async function openTelemetry(config: ServiceConfig, service: RunningService, met
 
 /** Of the whole process, in milliseconds: what somebody who starts it waits for. */
 function readyLine(config: ServiceConfig, service: RunningService): string {
-  const listening = [...service.addresses()].map(([name, address]) => `${name} on ${address}`)
+  const listening = [...service.addresses()].flatMap(([name, addresses]) =>
+    Object.entries(addresses).map(([protocol, address]) => `${name} (${protocol}) on ${address}`),
+  )
   const where = listening.length === 0 ? 'nothing listens' : `listening: ${listening.join(', ')}`
   return `${drawPipelines(config)}ready in ${Math.round(performance.now())} ms; ${where}\n`
 }

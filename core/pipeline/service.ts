@@ -13,8 +13,8 @@ export interface RunningService {
   status(): ServiceStatus
   readonly ledger: Ledger
   readonly flow: Flow
-  /** Where it listens: components by name, e.g. `receivers.otlp`, and their addresses. */
-  addresses(): ReadonlyMap<string, string>
+  /** Where it listens: components by name, e.g. `receivers.otlp`, and their addresses by what is spoken there. */
+  addresses(): ReadonlyMap<string, Readonly<Record<string, string>>>
   /**
    * Stops receiving, hands on what was accepted, and closes everything, within the configuration's drain timeout. Resolves with what
    * went wrong on the way: an empty list after a clean stop. Calling it again returns the same promise.
@@ -57,9 +57,8 @@ class PipelineService implements RunningService {
     return this.#status
   }
 
-  addresses(): ReadonlyMap<string, string> {
-    const listening = this.#started.filter(({ component }) => component.address !== undefined)
-    return new Map(listening.map(({ name, component }) => [name, component.address!]))
+  addresses(): ReadonlyMap<string, Readonly<Record<string, string>>> {
+    return new Map(this.#started.flatMap(({ name, component: { addresses } }) => (addresses === undefined ? [] : [[name, addresses]])))
   }
 
   async start(): Promise<void> {

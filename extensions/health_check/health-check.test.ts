@@ -17,7 +17,7 @@ async function started(
   const extension = await factory.create({ endpoint: '127.0.0.1:0', path }, { status }, new TestSettings('health_check', clock))
   await extension.start(never)
   t.teardown(() => extension.stop(never))
-  return { url: `http://${extension.address!}`, clock, extension }
+  return { url: `http://${extension.addresses!['http']!}`, clock, extension }
 }
 
 lifecycleSuite(
@@ -77,7 +77,7 @@ t.test('stopping waits for nobody', async (t) => {
 t.test('an address that is taken is an error of starting', async (t) => {
   const { extension } = await started(t, () => 'ready')
   const second = await factory.create(
-    { endpoint: extension.address!, path: '/' },
+    { endpoint: extension.addresses!['http']!, path: '/' },
     { status: () => 'ready' },
     new TestSettings('health_check/2'),
   )

@@ -35,12 +35,12 @@ export class HealthCheck implements Extension {
     await once(this.#server, 'listening', { signal: abort })
     const { clock } = this.#settings
     this.#startedAt = { date: clock.now(), monotonicMs: clock.monotonicMs() }
-    this.#settings.log.info({ endpoint: this.address, path: this.#path }, 'answering health checks')
+    this.#settings.log.info({ endpoint: this.addresses.http, path: this.#path }, 'answering health checks')
   }
 
-  get address(): string {
+  get addresses(): { readonly http: string } {
     const { address, port } = this.#server.address() as AddressInfo
-    return formatEndpoint({ host: address, port })
+    return { http: formatEndpoint({ host: address, port }) }
   }
 
   async stop(): Promise<void> {

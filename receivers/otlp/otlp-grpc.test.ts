@@ -105,7 +105,7 @@ async function start(t: Test, { consume = async () => {}, signals = SIGNALS, grp
   const receiver = (await factory.create(config, next, settings)) as OtlpReceiver
   await receiver.start()
   t.teardown(() => receiver.stop(AbortSignal.abort()))
-  const client = new Client(receiver.addresses['gRPC']!, credentials.createInsecure())
+  const client = new Client(receiver.addresses.grpc!, credentials.createInsecure())
   t.teardown(() => client.close())
   const call: Started['call'] = (signal, body = bodyOf(signal), options = {}, headers = {}) => {
     const { promise, resolve } = Promise.withResolvers<Called>()
@@ -118,7 +118,7 @@ async function start(t: Test, { consume = async () => {}, signals = SIGNALS, grp
     })
     return promise
   }
-  return { receiver, settings, batches, deadlines, url: `http://${receiver.addresses['HTTP']}`, call }
+  return { receiver, settings, batches, deadlines, url: `http://${receiver.addresses.http}`, call }
 }
 interface Options {
   readonly consume?: () => Promise<void>

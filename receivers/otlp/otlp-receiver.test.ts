@@ -72,7 +72,7 @@ async function start(
   const receiver = (await factory.create(config, { traces: next }, settings)) as OtlpReceiver
   await receiver.start()
   t.teardown(() => receiver.stop(AbortSignal.abort()))
-  return { url: `http://${receiver.address}/v1/traces`, batches, deadlines, drops, receiver }
+  return { url: `http://${receiver.addresses.http}/v1/traces`, batches, deadlines, drops, receiver }
 }
 
 /** As the loader fills it in. */
@@ -273,7 +273,9 @@ t.test('limits and paths are as configured', async (t) => {
 
 t.test('a port in use fails the start, by name', async (t) => {
   const { receiver } = await start(t)
-  await t.rejects(start(t, { endpoint: receiver.address }), { message: new RegExp(`cannot listen on ${receiver.address}: `) })
+  await t.rejects(start(t, { endpoint: receiver.addresses.http! }), {
+    message: new RegExp(`cannot listen on ${receiver.addresses.http}: `),
+  })
 })
 
 lifecycleSuite(t.test.bind(t), () => {

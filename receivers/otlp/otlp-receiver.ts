@@ -7,6 +7,9 @@ import { openGrpc } from './grpc.ts'
 import { openHttp } from './http.ts'
 import { Intake, type Routes } from './intake.ts'
 
+const NAMES = { grpc: 'gRPC', http: 'HTTP' } as const
+type Protocol = keyof typeof NAMES
+
 interface Door {
   readonly address: ListenAddress
   start(): Promise<void>
@@ -14,10 +17,10 @@ interface Door {
 }
 
 export class OtlpReceiver implements Receiver {
-  readonly #doors: ReadonlyMap<string, Door>
+  readonly #doors: ReadonlyMap<Protocol, Door>
   readonly #settings: Settings
 
-  private constructor(doors: ReadonlyMap<string, Door>, settings: Settings) {
+  private constructor(doors: ReadonlyMap<Protocol, Door>, settings: Settings) {
     this.#doors = doors
     this.#settings = settings
   }
@@ -39,26 +42,21 @@ export class OtlpReceiver implements Receiver {
       if (intake === undefined) return signalNotTaken(signal)
       return (body, exchange) => intake.take(body, exchange, timeoutMs)
     }
-    const doors = new Map<string, Door>()
-    if (grpc !== undefined) doors.set('gRPC', await openGrpc(grpc, routes, budget, settings))
-    if (http !== undefined) doors.set('HTTP', await openHttp(http, routes, budget, settings))
+    const doors = new Map<Protocol, Door>()
+    if (grpc !== undefined) doors.set('grpc', await openGrpc(grpc, routes, budget, settings))
+    if (http !== undefined) doors.set('http', await openHttp(http, routes, budget, settings))
     return new OtlpReceiver(doors, settings)
   }
 
   async start(): Promise<void> {
     for (const [protocol, door] of this.#doors) {
       await door.start()
-      this.#settings.log.info({ endpoint: formatListenAddress(door.address) }, `listening for OTLP over ${protocol}`)
+      this.#settings.log.info({ endpoint: formatListenAddress(door.address) }, `listening for OTLP over ${NAMES[protocol]}`)
     }
   }
 
-  /** Where it listens, once started: with port 0 the system has chosen. HTTP's, where there is one, as it is the one that a person can ask. */
-  get address(): string {
-    return formatListenAddress((this.#doors.get('HTTP') ?? this.#doors.get('gRPC')!).address)
-  }
-
-  /** By protocol. */
-  get addresses(): Readonly<Record<string, string>> {
+  /** Once started: with port 0 the system has chosen. */
+  get addresses(): Readonly<Partial<Record<Protocol, string>>> {
     return Object.fromEntries([...this.#doors].map(([protocol, door]) => [protocol, formatListenAddress(door.address)]))
   }
 
