@@ -17,13 +17,13 @@ const OUTAGES = 6
 for (const processors of ['', 'batch']) {
   const name = `kill -9 of the backend, ${OUTAGES} times under load, loses no acknowledged span (processors: [${processors}])`
   t.test(name, { skip: lacks('go') }, async (t) => {
-    const backend = await startCollectorBackend()
+    const backend = await startCollectorBackend(['killed'])
     t.teardown(() => backend.stop())
     const port = await freePort()
     const millrace = await startMillrace(`
 receivers: { otlp: { protocols: { http: { endpoint: 127.0.0.1:${port} } } } }
 processors: { ${processors && 'batch: {}'} }
-exporters: { otlp_http: { endpoint: http://127.0.0.1:${backend.port}, compression: none, retry_on_failure: { initial_interval: 50ms, max_interval: 100ms } } }
+exporters: { otlp_http: { endpoint: http://127.0.0.1:${backend.inlets.killed.http}, compression: none, retry_on_failure: { initial_interval: 50ms, max_interval: 100ms } } }
 service:
   pipelines: { traces: { receivers: [otlp], processors: [${processors}], exporters: [otlp_http] } }
 `)
@@ -45,7 +45,7 @@ service:
   })
 }
 
-async function killAndRestart(backend: CollectorBackend): Promise<void> {
+async function killAndRestart(backend: CollectorBackend<'killed'>): Promise<void> {
   for (let outage = 0; outage < OUTAGES; outage++) {
     await sleep(700)
     await backend.program.kill()
@@ -54,8 +54,8 @@ async function killAndRestart(backend: CollectorBackend): Promise<void> {
   }
 }
 
-function tallyOf(backend: CollectorBackend): SpanTally {
+function tallyOf(backend: CollectorBackend<'killed'>): SpanTally {
   const tally = new SpanTally(RUN)
-  for (const { traceId, spanId } of backend.spans()) tally.tick(Buffer.from(traceId + spanId, 'hex'), 0, 16)
+  for (const { traceId, spanId } of backend.inlets.killed.items()) tally.tick(Buffer.from(String(traceId) + String(spanId), 'hex'), 0, 16)
   return tally
 }

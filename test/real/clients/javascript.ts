@@ -1,52 +1,44 @@
-// The JavaScript SDK as a client, in this process: sends a small trace in protobuf or JSON and hands back the spans it made.
+// The JavaScript SDK as a client, in this process: makes a few spans, data points and log records, and gives the same ones to each target's exporters.
 
-import { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, type HrTime, type Attributes } from '@opentelemetry/api'
-import { OTLPTraceExporter as JsonExporter } from '@opentelemetry/exporter-trace-otlp-http'
-import { OTLPTraceExporter as ProtobufExporter } from '@opentelemetry/exporter-trace-otlp-proto'
-import { resourceFromAttributes } from '@opentelemetry/resources'
-import { BasicTracerProvider, BatchSpanProcessor, type ReadableSpan, type SpanExporter } from '@opentelemetry/sdk-trace-base'
+import { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, type Context, type Meter, type Tracer } from '@opentelemetry/api'
+import { SeverityNumber, type LogBody, type Logger } from '@opentelemetry/api-logs'
+import { resourceFromAttributes, type Resource } from '@opentelemetry/resources'
+import { InMemoryLogRecordExporter, LoggerProvider, SimpleLogRecordProcessor } from '@opentelemetry/sdk-logs'
+import { AggregationType, MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics'
+import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
 
-import type { SeenAttributes, SeenSpan } from '../spans.ts'
+import { exportersFor, type Exporter } from './javascript-exporters.ts'
+import type { Target } from './target.ts'
 
-export interface JavaScriptClient {
-  readonly endpoint: string
-  readonly format: 'protobuf' | 'json'
-  readonly compression: 'none' | 'gzip'
-}
-
-/** Resolves when the SDK was told that its spans were taken; rejects with what it said otherwise. */
-export async function sendWithJavaScript({ endpoint, format, compression }: JavaScriptClient): Promise<SeenSpan[]> {
-  const made: ReadableSpan[] = []
-  const failures: unknown[] = []
-  const options = { url: `${endpoint}/v1/traces`, compression: compression as never }
-  const exporter = format === 'json' ? new JsonExporter(options) : new ProtobufExporter(options)
-  const provider = new BasicTracerProvider({
-    resource: resourceFromAttributes({ 'service.name': `javascript-shop-${format}`, 'service.version': '4.5.6' }),
-    spanProcessors: [new BatchSpanProcessor(watched(exporter, made, failures))],
-  })
-  makeSpans(provider)
-  await provider.forceFlush()
-  await provider.shutdown()
-  if (failures.length > 0) throw new Error(`the exporter reported ${String(failures[0])}`)
-  return made.map(asSeen)
-}
-
-/** The SDK only logs a failed export: this keeps it, and what was exported. */
-function watched(exporter: SpanExporter, made: ReadableSpan[], failures: unknown[]): SpanExporter {
-  return {
-    export(spans, done) {
-      made.push(...spans)
-      exporter.export(spans, (result) => {
-        if (result.error !== undefined) failures.push(result.error)
-        done(result)
-      })
-    },
-    shutdown: () => exporter.shutdown(),
+/** `run` is an attribute of the resource. Resolves when the SDK was told by every target that everything was taken. */
+export async function sendWithJavaScript(run: string, targets: readonly Target[]): Promise<void> {
+  const resource = resourceFromAttributes({ 'service.name': 'javascript-shop', 'service.version': '4.5.6', run })
+  const spans = spansFrom(resource)
+  const within = trace.setSpanContext(ROOT_CONTEXT, spans[0]!.spanContext())
+  const [points, records] = [await pointsFrom(resource), await recordsFrom(resource, within)]
+  for (const target of targets) {
+    const exporters = exportersFor(target)
+    await exported(exporters.traces, spans)
+    await exported(exporters.metrics, points)
+    await exported(exporters.logs, records)
   }
 }
 
-function makeSpans(provider: BasicTracerProvider): void {
-  const tracer = provider.getTracer('javascript.client', '0.9')
+async function exported<T>(exporter: Exporter<T>, items: T): Promise<void> {
+  await new Promise<void>((resolve, reject) =>
+    exporter.export(items, ({ code, error }) => (code === 0 ? resolve() : reject(new Error(`the exporter reported ${error}`)))),
+  )
+  await exporter.shutdown()
+}
+
+function spansFrom(resource: Resource): ReturnType<InMemorySpanExporter['getFinishedSpans']> {
+  const made = new InMemorySpanExporter()
+  const provider = new BasicTracerProvider({ resource, spanProcessors: [new SimpleSpanProcessor(made)] })
+  makeSpans(provider.getTracer('javascript.client', '0.9'))
+  return [...made.getFinishedSpans()]
+}
+
+function makeSpans(tracer: Tracer): void {
   const root = tracer.startSpan('GET /käse 🧀', { kind: SpanKind.SERVER }, ROOT_CONTEXT)
   root.setAttributes({ text: 'ünïcode', empty: '', whole: Number.MAX_SAFE_INTEGER, negative: -7, real: 2.5, yes: true, no: false })
   root.setAttributes({ list: ['a', 'b'], numbers: [1, 2, 3] })
@@ -61,41 +53,42 @@ function makeSpans(provider: BasicTracerProvider): void {
   root.end()
 }
 
-function asSeen(span: ReadableSpan): SeenSpan {
-  const { traceId, spanId } = span.spanContext()
-  return {
-    traceId,
-    spanId,
-    parentSpanId: span.parentSpanContext?.spanId ?? '',
-    name: span.name,
-    kind: span.kind + 1,
-    start: nanoseconds(span.startTime),
-    end: nanoseconds(span.endTime),
-    status: { code: span.status.code, message: span.status.message ?? '' },
-    attributes: attributesOf(span.attributes),
-    events: span.events.map(({ name, time, attributes }) => ({ name, time: nanoseconds(time), attributes: attributesOf(attributes) })),
-    links: span.links.map(({ context, attributes }) => ({
-      traceId: context.traceId,
-      spanId: context.spanId,
-      attributes: attributesOf(attributes),
-    })),
-    resource: attributesOf(span.resource.attributes),
-    scope: { name: span.instrumentationScope.name, version: span.instrumentationScope.version ?? '' },
+/** Collects when it is asked. */
+class Reader extends MetricReader {
+  protected override async onShutdown(): Promise<void> {}
+  protected override async onForceFlush(): Promise<void> {}
+}
+
+async function pointsFrom(resource: Resource): Promise<Awaited<ReturnType<MetricReader['collect']>>['resourceMetrics']> {
+  const reader = new Reader()
+  const views = [{ instrumentName: 'exponential', aggregation: { type: AggregationType.EXPONENTIAL_HISTOGRAM } } as const]
+  const provider = new MeterProvider({ resource, readers: [reader], views })
+  makePoints(provider.getMeter('javascript.client', '0.9'))
+  return (await reader.collect()).resourceMetrics
+}
+
+function makePoints(meter: Meter): void {
+  meter.createCounter('requests', { unit: '{request}', description: 'Requests served.' }).add(Number.MAX_SAFE_INTEGER, { route: '/käse' })
+  meter.createUpDownCounter('carts', { unit: '{cart}' }).add(-3)
+  meter.createGauge('temperature', { unit: 'Cel' }).record(-0.5, { place: 'cellar' })
+  for (const name of ['duration', 'exponential']) {
+    const histogram = meter.createHistogram(name, { unit: 's' })
+    for (const value of [0, 0.001, 0.2, 7, 12_345.678]) histogram.record(value, { route: '/' })
   }
 }
 
-function nanoseconds([seconds, nanos]: HrTime): string {
-  return String(BigInt(seconds) * 1_000_000_000n + BigInt(nanos))
+async function recordsFrom(resource: Resource, within: Context): Promise<ReturnType<InMemoryLogRecordExporter['getFinishedLogRecords']>> {
+  const made = new InMemoryLogRecordExporter()
+  const provider = new LoggerProvider({ resource, processors: [new SimpleLogRecordProcessor({ exporter: made })] })
+  const logger = provider.getLogger('javascript.client', '0.9')
+  log(logger, within, SeverityNumber.ERROR2, { nested: { list: [1, 2.5, 'three', true, null], whole: Number.MAX_SAFE_INTEGER } })
+  log(logger, ROOT_CONTEXT, SeverityNumber.INFO, 'ein Käse')
+  await provider.forceFlush()
+  return [...made.getFinishedLogRecords()]
 }
 
-function attributesOf(attributes: Attributes = {}): SeenAttributes {
-  return Object.fromEntries(Object.entries(attributes).map(([key, value]) => [key, textOf(value)]))
-}
-
-/** The SDK sends a whole number as an int. */
-function textOf(value: unknown): string {
-  if (typeof value === 'number') return `${Number.isInteger(value) ? 'int' : 'double'} ${value}`
-  if (typeof value === 'boolean') return `bool ${value}`
-  if (Array.isArray(value)) return `array ${JSON.stringify(value.map(textOf))}`
-  return `string ${String(value)}`
+function log(logger: Logger, context: Context, severityNumber: SeverityNumber, body: LogBody): void {
+  const attributes = { text: 'ünïcode', bytes: new Uint8Array([0, 255]), map: { deep: { er: 1 } }, mixed: ['a', 2] }
+  const severityText = SeverityNumber[severityNumber]
+  logger.emit({ context, severityNumber, severityText, body, attributes, eventName: 'cart.opened', timestamp: Date.now() })
 }
