@@ -35,7 +35,8 @@ export function referenceFaults(used: Iterable<Defined>, components: Components,
 function* references(tree: Tree, schema: ConfigSchema | undefined, path: Path): Iterable<Reference> {
   if (schema === undefined) return
   if (tree.kind === 'scalar') {
-    if (schema.extension !== undefined && typeof tree.value === 'string') yield { at: tree, path, capability: schema.extension }
+    if (schema.extension !== undefined && typeof tree.value === 'string')
+      yield { at: tree, path, capability: schema.extension as Capability }
   } else if (tree.kind === 'list') {
     for (const [i, item] of tree.items.entries()) yield* references(item, schema.items, [...path, i])
   } else {

@@ -1,7 +1,5 @@
 // A configuration's type, inferred from its JSON Schema: one `as const` object is types, defaults, checks and documentation.
 
-import type { Capability } from '../component.ts'
-
 export interface ConfigSchema {
   readonly type?: 'object' | 'array' | 'string' | 'integer' | 'number' | 'boolean'
   readonly description?: string
@@ -13,8 +11,8 @@ export interface ConfigSchema {
   readonly additionalProperties?: boolean | ConfigSchema
   /** Never shown: not in errors, not in logs. */
   readonly secret?: boolean
-  /** The value is the id of an extension that can do this; `settings.extension` hands it over. */
-  readonly extension?: Capability
+  /** The value is the id of an extension with this capability, such as `client_auth`; `settings.extension` hands it over. */
+  readonly extension?: string
   readonly [keyword: string]: unknown
 }
 

@@ -25,7 +25,7 @@ import { type Ledger, type PipelineAccount } from '../ledger.ts'
 import { Edge, type Flow, type ProcessorEdges, ReceiverEdge } from './edge.ts'
 import { Entry } from './entry.ts'
 import { type Branch, FanOut } from './fan-out.ts'
-import { queueOptionsOf } from './queue-options.ts'
+import { queueOptionsOf } from '../config/queue-options.ts'
 import { SendingQueue } from './sending-queue.ts'
 
 export interface Wiring {

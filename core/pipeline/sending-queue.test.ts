@@ -5,7 +5,7 @@ import { type Batch, Ledger, PartialError, PermanentError, RetryableError } from
 import { CollectingConsumer, TestClock, TestSettings, lifecycleSuite, numberedSpans, readSpans } from '../testing/index.ts'
 import { Entry } from './entry.ts'
 import { FanOut } from './fan-out.ts'
-import { type QueueOptions, queueOptionsOf, queueSchema } from './queue-options.ts'
+import { type QueueOptions, queueOptionsOf, queueSchema } from '../config/queue-options.ts'
 import { SendingQueue } from './sending-queue.ts'
 
 const options: QueueOptions = {

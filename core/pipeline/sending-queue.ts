@@ -8,7 +8,7 @@ import { type ConsumeError, PartialError, PermanentError, RetryableError, asCons
 import { type DestinationAccount, markAccounted } from '../ledger.ts'
 import { countItems } from '../otlp/count.ts'
 import { FanOut } from './fan-out.ts'
-import type { QueueOptions } from './queue-options.ts'
+import type { QueueOptions } from '../config/queue-options.ts'
 
 /** Pauses between two offers of what the exporter gave back, in milliseconds: the first, doubled each time up to the longest. */
 const FIRST_PAUSE_MS = 1000

@@ -15,7 +15,7 @@ import {
 } from '../index.ts'
 import type { PipelineConfig, ServiceConfig } from '../config/service.ts'
 import { CollectingConsumer, TestClock, TestSettings, numberedSpans } from '../testing/index.ts'
-import { queueSchema } from './queue-options.ts'
+import { queueSchema } from '../config/queue-options.ts'
 import { type RunningService, startService } from './service.ts'
 
 /** What happened, in order: `start exporter/a`, `stop receiver`, … */

@@ -1,9 +1,9 @@
 // A processor of data points in one function. Plugin authors call it.
 
-import type { ProcessorFactory, Settings } from './component.ts'
-import type { ConfigOf, ConfigSchema } from './config/schema.ts'
-import { type ItemPlugin, eachItem } from './each-item.ts'
-import type { DataPoint } from './otlp/data-point-cursor.ts'
+import type { ProcessorFactory, Settings } from '../component.ts'
+import type { ConfigOf, ConfigSchema } from '../config/schema.ts'
+import { type ItemPlugin, eachItem } from './item.ts'
+import type { DataPoint } from '../otlp/data-point-cursor.ts'
 
 export interface EachDataPoint<S extends ConfigSchema> extends ItemPlugin<S> {
   /** Synchronous. What it throws refuses the batch, and the sender is told to try again: the data is still theirs. */

@@ -1,7 +1,7 @@
 // `sending_queue`, as exporters put it into their schemas: the Collector's keys, and what they come to. Core makes the queue.
 
-import { parseDuration } from '../config/duration.ts'
-import type { ConfigOf, ConfigSchema } from '../config/schema.ts'
+import { parseDuration } from './duration.ts'
+import type { ConfigOf, ConfigSchema } from './schema.ts'
 
 /**
  * An exporter whose schema has `sending_queue: queueSchema` can have a queue in front of it: core reads the setting, answers senders from

@@ -1,9 +1,9 @@
 // A processor of spans in one function. Plugin authors call it.
 
-import type { ProcessorFactory, Settings } from './component.ts'
-import type { ConfigOf, ConfigSchema } from './config/schema.ts'
-import { type ItemPlugin, eachItem } from './each-item.ts'
-import type { Span } from './otlp/span-cursor.ts'
+import type { ProcessorFactory, Settings } from '../component.ts'
+import type { ConfigOf, ConfigSchema } from '../config/schema.ts'
+import { type ItemPlugin, eachItem } from './item.ts'
+import type { Span } from '../otlp/span-cursor.ts'
 
 export interface EachSpan<S extends ConfigSchema> extends ItemPlugin<S> {
   /** Synchronous. What it throws refuses the batch, and the sender is told to try again: the data is still theirs. */

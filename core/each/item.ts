@@ -1,15 +1,15 @@
 // A processor in one function: the loop over batches, chunks and items. Plugin authors call `eachItem` for several signals at once;
 // `eachSpan`, `eachDataPoint` and `eachLogRecord` call it for one.
 
-import type { Batch, Signal } from './batch.ts'
-import type { Consumer, Processor, ProcessorFactory, Settings } from './component.ts'
-import type { ConfigOf, ConfigSchema } from './config/schema.ts'
-import { type DataPoint, DataPointCursor } from './otlp/data-point-cursor.ts'
-import { RequestEdits } from './otlp/edits.ts'
-import type { OnDrop } from './otlp/item-cursor.ts'
-import { type LogRecord, LogRecordCursor } from './otlp/log-record-cursor.ts'
-import { indexChunk } from './otlp/requests.ts'
-import { type Span, SpanCursor } from './otlp/span-cursor.ts'
+import type { Batch, Signal } from '../batch.ts'
+import type { Consumer, Processor, ProcessorFactory, Settings } from '../component.ts'
+import type { ConfigOf, ConfigSchema } from '../config/schema.ts'
+import { type DataPoint, DataPointCursor } from '../otlp/data-point-cursor.ts'
+import { RequestEdits } from '../otlp/edits.ts'
+import type { OnDrop } from '../otlp/item-cursor.ts'
+import { type LogRecord, LogRecordCursor } from '../otlp/log-record-cursor.ts'
+import { indexChunk } from '../otlp/requests.ts'
+import { type Span, SpanCursor } from '../otlp/span-cursor.ts'
 
 /** What every plugin made from a function says of itself. */
 export interface ItemPlugin<S extends ConfigSchema> {
