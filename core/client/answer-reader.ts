@@ -2,13 +2,19 @@
 
 import type { Dispatcher } from 'undici'
 import { RetryableError } from '../errors.ts'
-import type { HttpAnswer } from './http-sender.ts'
 import { BrokenConnectionError } from './retry.ts'
 
 /** The most that is read of an answer; the rest is left, and the connection closed. */
 export const MAX_ANSWER_BYTES: number = 4 * 1024 * 1024
 
 const EMPTY = Buffer.alloc(0)
+
+export interface HttpAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  /** At most MAX_ANSWER_BYTES of it; of a longer one, nothing after them was read. */
+  readonly body: Buffer
+}
 
 export class AnswerReader implements Dispatcher.DispatchHandler {
   readonly answer: Promise<HttpAnswer>

@@ -3,7 +3,6 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, constants, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http2'
 import { RetryableError } from '../errors.ts'
 import { MAX_ANSWER_BYTES } from './answer-reader.ts'
-import type { GrpcAnswer } from './grpc-sender.ts'
 import { BrokenConnectionError } from './retry.ts'
 
 /** What a status of HTTP means where no gRPC stands behind it (a proxy, mostly): doc/http-grpc-status-mapping.md. */
@@ -11,6 +10,17 @@ const OF_HTTP: Readonly<Record<number, number>> = { 400: 13, 401: 16, 403: 7, 40
 const HTTP_OK = 200
 const UNKNOWN = 2
 const RESOURCE_EXHAUSTED = 8
+
+export interface GrpcAnswer {
+  readonly status: number
+  readonly message: string
+  /** google.rpc.Status in bytes, or none. */
+  readonly details: Buffer
+  /** How `body` is compressed, if its first byte says that it is. */
+  readonly encoding: string
+  /** Messages in their frames: at most MAX_ANSWER_BYTES. */
+  readonly body: Buffer
+}
 
 export class GrpcCall {
   readonly answer: Promise<GrpcAnswer>

@@ -8,7 +8,7 @@ import { RetryableError } from '../errors.ts'
 import type { Target } from './address.ts'
 import type { ClientTls } from './client-tls.ts'
 import { dial } from './dial.ts'
-import { GrpcCall } from './grpc-call.ts'
+import { GrpcCall, type GrpcAnswer } from './grpc-call.ts'
 import { Http2Link, type KeepaliveOptions } from './http2-link.ts'
 import { BrokenConnectionError } from './retry.ts'
 
@@ -21,17 +21,6 @@ export interface GrpcSenderOptions {
   readonly keepalive: KeepaliveOptions
   readonly connectTimeoutMs: number
   readonly clock: Clock
-}
-
-export interface GrpcAnswer {
-  readonly status: number
-  readonly message: string
-  /** google.rpc.Status in bytes, or none. */
-  readonly details: Buffer
-  /** How `body` is compressed, if its first byte says that it is. */
-  readonly encoding: string
-  /** Messages in their frames: at most MAX_ANSWER_BYTES. */
-  readonly body: Buffer
 }
 
 /** Whole hours are as good as for ever, and fit into the eight digits of `grpc-timeout`. */

@@ -4,7 +4,7 @@ import { type buildConnector, type Dispatcher, Pool } from 'undici'
 import type { Clock } from '../clock.ts'
 import { RetryableError } from '../errors.ts'
 import { targetOf } from './address.ts'
-import { AnswerReader } from './answer-reader.ts'
+import { AnswerReader, type HttpAnswer } from './answer-reader.ts'
 import type { ClientTls } from './client-tls.ts'
 import { dial } from './dial.ts'
 import { proxyHeaders } from './proxy.ts'
@@ -24,13 +24,6 @@ export interface HttpSenderOptions {
   readonly idleTimeoutMs: number
   readonly connectTimeoutMs: number
   readonly clock: Clock
-}
-
-export interface HttpAnswer {
-  readonly status: number
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>
-  /** At most MAX_ANSWER_BYTES of it; of a longer one, nothing after them was read. */
-  readonly body: Buffer
 }
 
 export class HttpSender {
