@@ -19,6 +19,9 @@ export interface BatcherOptions {
   readonly maxAckDelayMs: number
 }
 
+/** Told of every merged batch that leaves: how many items, and whether it was full or had waited long enough. */
+export type OnSend = (count: number, trigger: 'size' | 'timeout') => void
+
 /** One call of `consume`: settled when everything it brought is. */
 interface Member {
   readonly batch: Batch
@@ -58,11 +61,13 @@ export class Batcher implements Processor {
   readonly #clock: Clock
   readonly #groups = new Map<Origin, Group>()
   readonly #sending = new Set<Promise<void>>()
+  readonly #onSend: OnSend | undefined
 
-  constructor(options: BatcherOptions, next: Consumer, clock: Clock) {
+  constructor(options: BatcherOptions, next: Consumer, clock: Clock, onSend?: OnSend) {
     this.#options = options
     this.#next = next
     this.#clock = clock
+    this.#onSend = onSend
   }
 
   consume(batch: Batch, deadlineMs: number): Promise<void> {
@@ -90,7 +95,7 @@ export class Batcher implements Processor {
     if (group === undefined) this.#groups.set(origin, (group = { members: [], count: 0, dueMs: Infinity, timer: undefined }))
     group.members.push(member)
     group.count += member.batch.count
-    if (group.count >= this.#options.sendBatchSize) return this.#flush(origin, group)
+    if (group.count >= this.#options.sendBatchSize) return this.#flush(origin, group, 'size')
     const waitMs = member.deadlineMs === Infinity ? this.#options.timeoutMs : this.#options.maxAckDelayMs
     if (waitMs === 0) return this.#flush(origin, group)
     this.#arm(origin, group, this.#clock.monotonicMs() + waitMs)
@@ -103,10 +108,11 @@ export class Batcher implements Processor {
     group.timer = this.#clock.after(dueMs - this.#clock.monotonicMs(), () => this.#flush(origin, group))
   }
 
-  #flush(origin: Origin, group: Group): void {
+  #flush(origin: Origin, group: Group, trigger: 'size' | 'timeout' = 'timeout'): void {
     group.timer?.cancel()
     this.#groups.delete(origin)
     for (const pack of this.#packsOf(group.members)) {
+      this.#onSend?.(pack.count, trigger)
       const sent = this.#send(pack).finally(() => this.#sending.delete(sent))
       this.#sending.add(sent)
     }

@@ -40,3 +40,15 @@ t.test('a send_batch_max_size below send_batch_size is refused with its path', a
   ])
   t.same(factory.check!({ ...config, send_batch_max_size: 8192 }), [])
 })
+
+t.test('it measures what the Collector measures: sizes, and why batches left', async (t) => {
+  const clock = new TestClock()
+  const settings = new TestSettings('batch', clock)
+  const processor = await factory.create({ ...config, send_batch_size: 4 }, new CollectingConsumer(), settings)
+  await processor.consume(numberedSpans(7), Infinity)
+  const owned = processor.consume(numberedSpans(1), Infinity)
+  await clock.advance(200)
+  await owned
+  t.same(settings.histograms.get('otelcol_processor_batch_batch_send_size'), [7, 1])
+  t.match(settings.counters, { otelcol_processor_batch_batch_size_trigger_send: 1, otelcol_processor_batch_timeout_trigger_send: 1 })
+})

@@ -32,6 +32,11 @@ const schema = {
   },
 } as const
 
+/** The buckets of the Collector's histogram. */
+const SIZES = [
+  10, 25, 50, 75, 100, 250, 500, 750, 1000, 2000, 3000, 4000, 5000, 6000, 7000, 8000, 9000, 10_000, 20_000, 30_000, 50_000, 100_000,
+]
+
 export const factory: ProcessorFactory<typeof schema> = defineProcessor({
   type: 'batch',
   signals: ['traces', 'metrics', 'logs'],
@@ -43,6 +48,18 @@ export const factory: ProcessorFactory<typeof schema> = defineProcessor({
   },
   async create(config, next, settings) {
     const { Batcher } = await import('../../core/index.ts')
+    const { meter } = settings
+    const size = meter.histogram('otelcol_processor_batch_batch_send_size', '{item}', 'Number of items in a batch that left.', SIZES)
+    const full = meter.counter(
+      'otelcol_processor_batch_batch_size_trigger_send',
+      '{batch}',
+      'Number of batches that left because they were full.',
+    )
+    const due = meter.counter(
+      'otelcol_processor_batch_timeout_trigger_send',
+      '{batch}',
+      'Number of batches that left because they had waited.',
+    )
     return new Batcher(
       {
         sendBatchSize: config.send_batch_size,
@@ -52,6 +69,11 @@ export const factory: ProcessorFactory<typeof schema> = defineProcessor({
       },
       next,
       settings.clock,
+      (count, trigger) => {
+        size(count)
+        if (trigger === 'size') full(1)
+        else due(1)
+      },
     )
   },
 })
