@@ -73,14 +73,18 @@ export async function httpBackend(t: Test, reply: HttpReply = () => false): Prom
   return { address: await listening(t, server), taken }
 }
 
-/** As `httpBackend`. What `reply` returns is the status that refuses the `nth` request, with headers of its own; 0 takes it. */
-export async function grpcBackend(t: Test, reply: (nth: number) => number | Promise<number> = () => 0): Promise<Backend> {
+/** The code that the `nth` request is answered with: 0 takes it, and with NaN it was answered here. */
+export type GrpcReply = (stream: ServerHttp2Stream, nth: number) => number | Promise<number>
+
+/** Takes everything, unless `reply` does otherwise. */
+export async function grpcBackend(t: Test, reply: GrpcReply = () => 0): Promise<Backend> {
   const taken = new Taken()
   let requests = 0
   const take = async (stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> => {
     const body = await buffer(stream)
     requests++
-    const code = await reply(requests)
+    const code = await reply(stream, requests)
+    if (Number.isNaN(code)) return
     if (code === 0) taken.add(SIGNAL_OF[headers[':path']!]!, inflated(body.subarray(5), body[0] === 1 ? headers['grpc-encoding'] : ''))
     stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true })
     stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': String(code) }))

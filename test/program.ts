@@ -61,6 +61,14 @@ export async function postSpans(url: string, spans: readonly object[]): Promise<
   return answer.status
 }
 
+/** With a configuration in a file of its own, and ready. `files` lie beside it. */
+export async function running(t: Test, yaml: string, files: Readonly<Record<string, string>> = {}): Promise<Program> {
+  const folder = t.testdir({ ...files, 'a.yaml': yaml })
+  const program = start(t, ['run', '--config', join(folder, 'a.yaml')])
+  await program.says(/^ready in/m)
+  return program
+}
+
 let made = 0
 /** A span as OTLP/JSON writes it; each with ids of its own. */
 export function jsonSpan(name: string, attributes: Readonly<Record<string, string>> = {}): object {

@@ -1,15 +1,13 @@
 // Three signals through the whole program: in over both protocols in every encoding and coding, through every processor that changes or
 // drops, out to two destinations at once. What senders were told, what arrived and what the ledger says are one number.
 
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import t from 'tap'
 import type { Signal } from '../core/index.ts'
 import { bareClient } from '../core/server/fixtures/grpc.ts'
 import { numberedItems } from '../core/testing/index.ts'
 import { account, lastAccounts, PAGE, settled } from './accounts.ts'
 import { grpcBackend, httpBackend } from './backend.ts'
-import { start } from './program.ts'
+import { running } from './program.ts'
 import { type Answered, type Coding, sendGrpc, sendHttp } from './senders.ts'
 
 const SIGNALS = ['traces', 'metrics', 'logs'] as const satisfies readonly Signal[]
@@ -49,10 +47,7 @@ export { each as span, each as dataPoint, each as logRecord }
 
 t.test('what was sent is what two destinations have, changed as the file says, and the ledger adds up', async (t) => {
   const [http, grpc] = [await httpBackend(t), await grpcBackend(t)]
-  const folder = t.testdir({ 'double.mjs': SCRIPT })
-  writeFileSync(join(folder, 'a.yaml'), configuration(http.address, grpc.address))
-  const program = start(t, ['run', '--config', join(folder, 'a.yaml')])
-  await program.says(/^ready in/m)
+  const program = await running(t, configuration(http.address, grpc.address), { 'double.mjs': SCRIPT })
   const url = program.url('receivers.otlp')
   const session = bareClient(t, Number(program.address('receivers.otlp', 'grpc').split(':')[1]))
 
