@@ -35,12 +35,12 @@ async function build(folder: string): Promise<void> {
 }
 
 /** Ready when it accepts connections on `port`. */
-export async function startCollector(yaml: string, port: number): Promise<Program> {
+export async function startCollector(yaml: string, port: number, env: Readonly<Record<string, string>> = {}): Promise<Program> {
   const command = await installCollector()
   const folder = await mkdtemp(join(tmpdir(), 'millrace-collector-'))
   const config = join(folder, 'config.yaml')
   await writeFile(config, yaml)
-  const program = await startProgram({ name: 'collector', command, args: ['--config', config], ready: () => listens(port) })
+  const program = await startProgram({ name: 'collector', command, args: ['--config', config], env, ready: () => listens(port) })
   void program.exited.then(() => rm(folder, { recursive: true, force: true }))
   return program
 }
