@@ -52,10 +52,7 @@ export async function run(
   const traffic = reportTraffic(service.ledger, log('traffic'), systemClock)
   const signal = await stopping.asked
   traffic.stop()
-  const code = await stop(service, signal, config, log(OWN_ID), err)
-  await telemetry.stop()
-  log.flush()
-  return code
+  return stop({ service, telemetry, log }, signal, config, err)
 }
 
 async function openLog({ logLevel: level, logEncoding }: TelemetryConfig, write: (line: string) => void): Promise<Log> {
@@ -83,15 +80,22 @@ function readyLine(config: ServiceConfig, service: RunningService): string {
   return `${drawPipelines(config)}ready in ${Math.round(performance.now())} ms; ${where}\n`
 }
 
+interface Running {
+  readonly service: RunningService
+  readonly telemetry: RunningTelemetry
+  readonly log: Log
+}
+
 async function stop(
-  service: RunningService,
+  { service, telemetry, log }: Running,
   signal: string,
   config: ServiceConfig,
-  log: Logger,
   err: (text: string) => void,
 ): Promise<number> {
-  log.info({ signal, drain_timeout_ms: config.drainTimeoutMs }, 'stopping: handing on what was accepted')
+  log(OWN_ID).info({ signal, drain_timeout_ms: config.drainTimeoutMs }, 'stopping: handing on what was accepted')
   const failures = await service.stop()
+  await telemetry.stop() // what it tells last is how it ended
+  log.flush()
   for (const failure of failures) err(`while stopping: ${explainFailure(failure)}\n`)
   err(accounts(service.ledger))
   return failures.length === 0 ? OK : FAILED

@@ -82,7 +82,7 @@ export class Delivery<B> {
         this.#refusals.failed(error.message, 'the destination took a part; senders are told how much it refused')
       else if (error instanceof PermanentError)
         this.#refusals.failed(error.message, 'the destination refuses data for good; senders are told so')
-      else this.#faults.failed(reasonOf(error), 'the destination does not take data now; senders keep theirs and are told to try again')
+      else this.#faults.failed(reasonOf(error), 'the destination does not take data now')
       throw error
     }
   }
