@@ -1,4 +1,4 @@
-// The `convert` action: a value as another type, where that loses nothing. Called by actions.ts.
+// The `convert` action: a value as another type, as the Collector converts it. Called by actions.ts.
 
 import { type AttributeValue, writeAnyValue } from '../otlp/any-value.ts'
 import type { ByteWriter } from '../otlp/byte-writer.ts'
@@ -11,11 +11,34 @@ export function convert(out: ByteWriter, value: AttributeValue, type: 'int' | 'd
 }
 
 function writeText(out: ByteWriter, value: AttributeValue): boolean {
-  if (value === null || value instanceof Uint8Array) return false
-  const text =
-    typeof value === 'object' ? JSON.stringify(value, (_, one: unknown) => (typeof one === 'bigint' ? one.toString() : one)) : String(value)
-  writeAnyValue(out, text)
+  writeAnyValue(out, textOf(value))
   return true
+}
+
+/** Bytes in base64, lists and maps in JSON. What JSON cannot say in them (NaN, infinity) makes the text empty, as in the Collector. */
+function textOf(value: AttributeValue): string {
+  if (value === null) return ''
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
+  if (Object.is(value, -0)) return '-0'
+  if (typeof value !== 'object') return String(value)
+  try {
+    return jsonOf(value)
+  } catch (error) {
+    if (error instanceof RangeError) return ''
+    throw error
+  }
+}
+
+/** JSON as Go writes it: keys sorted, 64-bit integers whole, bytes in base64. */
+function jsonOf(value: AttributeValue): string {
+  if (value === null) return 'null'
+  if (typeof value === 'string') return JSON.stringify(value).replace(/[\u2028\u2029]/g, (one) => `\\u${one.charCodeAt(0).toString(16)}`)
+  if (value instanceof Uint8Array) return `"${textOf(value)}"`
+  if (typeof value === 'number' && !Number.isFinite(value)) throw new RangeError(`${value} is not JSON`)
+  if (typeof value !== 'object') return textOf(value)
+  if (Array.isArray(value)) return `[${value.map((one: AttributeValue) => jsonOf(one)).join(',')}]`
+  const members = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1))
+  return `{${members.map(([key, one]) => `${jsonOf(key)}:${jsonOf(one)}`).join(',')}}`
 }
 
 /** Digits as a 64-bit integer; a number loses what stands behind its point, as in the Collector. */
@@ -36,9 +59,18 @@ function truncated(value: number): bigint | undefined {
 }
 
 function writeDouble(out: ByteWriter, value: AttributeValue): boolean {
-  const number = typeof value === 'bigint' ? Number(value) : typeof value === 'string' && value.trim() !== '' ? Number(value) : value
-  if (typeof number !== 'number' || (Number.isNaN(number) && value !== 'NaN' && typeof value === 'string')) return false
+  const number = typeof value === 'bigint' ? Number(value) : typeof value === 'string' ? doubleFrom(value) : value
+  if (typeof number !== 'number') return false
   out.byte(0x21) // double_value, also where the number is integral
   out.double(number)
   return true
+}
+
+/** Decimal, or a name of what is not finite; what is too large for a double is none. */
+function doubleFrom(text: string): number | undefined {
+  const named = /^([+-]?)inf(?:inity)?$/i.exec(text)
+  if (named !== null) return named[1] === '-' ? -Infinity : Infinity
+  if (/^nan$/i.test(text)) return Number.NaN
+  const number = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i.test(text) ? Number(text) : Infinity
+  return Number.isFinite(number) ? number : undefined
 }

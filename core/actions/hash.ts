@@ -57,7 +57,7 @@ export class HashCache {
     // A string_value shorter than 128 bytes, and nothing else, is hashed where it lies.
     const plain = end - start > 2 && bytes[start] === 0x0a && bytes[start + 1] === end - start - 2
     const hashed = plain ? bytes.subarray(start + 2, end) : bytesToHash(bytes, start, end)
-    if (hashed.length === 0) return false
+    if (hashed === undefined) return false
     this.#field.write(hash('sha256', hashed, 'hex'), this.#field.length - DIGEST_CHARACTERS, 'latin1')
     return true
   }
@@ -71,12 +71,14 @@ function slotOf(bytes: Buffer, start: number, end: number): number {
 }
 
 /** What the Collector hashes: a string's bytes, a number's eight (little endian), a boolean's one; nothing of lists, maps and bytes. */
-function bytesToHash(bytes: Buffer, start: number, end: number): Buffer {
+function bytesToHash(bytes: Buffer, start: number, end: number): Buffer | undefined {
   const tag = start < end ? bytes[start] : 0
+  // A double by its bits, as it came: there is more than one NaN.
+  if (tag === 0x21 && end - start === 9) return bytes.subarray(start + 1, end)
   const value = readAnyValue(bytes, start, end)
   if (typeof value === 'string') return Buffer.from(value)
   if (typeof value === 'boolean') return Buffer.from([value ? 1 : 0])
-  if (typeof value !== 'number' && typeof value !== 'bigint') return Buffer.alloc(0)
+  if (typeof value !== 'number' && typeof value !== 'bigint') return undefined
   const eight = Buffer.alloc(8)
   if (tag === 0x21) eight.writeDoubleLE(Number(value))
   else eight.writeBigInt64LE(BigInt(value))
