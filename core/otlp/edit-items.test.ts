@@ -17,7 +17,8 @@ import { addItemAttribute, deleteItemAttribute, encodeAttribute, findItemAttribu
 import { LogRecordCursor } from './log-record-cursor.ts'
 import { MetricCursor } from './metric-cursor.ts'
 import { admit, indexChunk } from './requests.ts'
-import { splitChunk } from './split.ts'
+import { CHILD_END, CHILD_FIRST, METRIC_STRIDE } from './request-index.ts'
+import { type Piece, piecesOf, splitChunk } from './split.ts'
 
 const value: fc.Arbitrary<AttributeValue> = fc.oneof(
   fc.string({ unit: 'grapheme', maxLength: 200 }),
@@ -325,6 +326,37 @@ for (const signal of ['metrics', 'logs'] as const)
       { numRuns: 150 },
     )
   })
+
+t.test('what came without items is in the first piece alone', async (t) => {
+  const empties = Buffer.from([0x0a, 0, 0x0a, 2, 0x12, 0, 0x0a, 4, 0x12, 2, 0x12, 0]) // a resource, a scope, a metric
+  const bytes = Buffer.concat([empties, numberedItems('metrics', 7).chunks[0]!, empties])
+  /** Items, metrics without any, scopes, resources. */
+  const counts = ({ chunk, count }: Piece): number[] => {
+    const { itemCount, metrics, metricCount, scopeCount, resourceCount } = indexChunk('metrics', chunk)
+    assert.equal(itemCount, count)
+    const rows = Array.from({ length: metricCount }, (_, m) => m * METRIC_STRIDE)
+    return [itemCount, rows.filter((row) => metrics[row + CHILD_FIRST] === metrics[row + CHILD_END]).length, scopeCount, resourceCount]
+  }
+  const [first, ...others] = piecesOf('metrics', { chunk: bytes, count: 7 }, 1, 2).map(counts)
+  t.same(first, [1, 2, 5, 7])
+  for (const other of others) t.same(other, [2, 0, 1, 1])
+  t.equal(others.length, 3)
+})
+
+t.test('cutting a request into very many pieces does not write the rest for each', (t) => {
+  const scope = Buffer.alloc(2 * 16_384).fill(Buffer.from([0x12, 0]))
+  const chunk = Buffer.concat([Buffer.from([0x0a, 0x84, 0x80, 2, 0x12, 0x80, 0x80, 2]), scope])
+  let writtenBytes = 0
+  t.intercept(Buffer, 'allocUnsafeSlow', {
+    value: (size: number) => {
+      writtenBytes += size
+      return Buffer.alloc(size)
+    },
+  })
+  t.equal(piecesOf('logs', { chunk, count: 16_384 }, 16, 16).length, 1024)
+  t.ok(writtenBytes < 16 * chunk.length, `${writtenBytes} bytes for ${chunk.length}`)
+  t.end()
+})
 
 t.test('a body that OTLP cannot hold is an error, and leaves the record as it was', async (t) => {
   const edits = new RequestEdits(indexChunk('logs', numberedItems('logs', 1).chunks[0]!))

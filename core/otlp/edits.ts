@@ -32,6 +32,7 @@ export class RequestEdits implements Recorded {
   #droppedCount = 0
   #droppedMetricCount = 0
   cutsRefused = false
+  cutsEmpty = false
 
   readonly #splicer: Splicer = new Splicer(this)
 
@@ -48,7 +49,7 @@ export class RequestEdits implements Recorded {
     this.#patchesEnd = 0
     this.#last = this.#lastHead = -1
     this.#droppedCount = this.#droppedMetricCount = 0
-    this.cutsRefused = false
+    this.cutsRefused = this.cutsEmpty = false
     const { itemCount, metricCount } = index
     if (itemCount > this.itemPatches.length) {
       this.itemPatches = new Int32Array(itemCount)
@@ -68,7 +69,7 @@ export class RequestEdits implements Recorded {
 
   /** Nothing was recorded: the request may go on as it is. */
   get empty(): boolean {
-    return this.#patchesEnd === 0 && this.#droppedCount === 0 && this.#droppedMetricCount === 0 && !this.cutsRefused
+    return this.#patchesEnd === 0 && this.#droppedCount === 0 && this.#droppedMetricCount === 0 && !this.cutsRefused && !this.cutsEmpty
   }
 
   /** Items that `build` will keep. */
@@ -101,6 +102,11 @@ export class RequestEdits implements Recorded {
   /** Leaves out what the walk refused. */
   dropRefused(): void {
     this.cutsRefused = this.index.refusedRanges > 0 || this.index.refusedMetrics > 0
+  }
+
+  /** Leaves out the metrics, scopes and resources that came without items. */
+  dropEmpty(): void {
+    this.cutsEmpty = true
   }
 
   /** Records that bytes [start, end) of an item's body become arena [from, to); an earlier patch of just that range is replaced. */

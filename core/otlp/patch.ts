@@ -32,4 +32,6 @@ export interface Recorded {
   readonly droppedMetrics: Uint8Array
   /** What the walk refused is left out. */
   readonly cutsRefused: boolean
+  /** What came without items (a metric, a scope, a resource) is left out. */
+  readonly cutsEmpty: boolean
 }

@@ -65,7 +65,7 @@ export class Splicer {
       const end = resources[row + column.CHILD_END]!
       within += this.#measureScopes(first, end)
       this.#resourceGrowth[r] = within
-      if (this.#left === 0 && end > first) {
+      if (this.#left === 0 && (end > first || this.#edits.cutsEmpty)) {
         this.#resourceGrowth[r] = GONE
         growth -= sizeOf(resources, row)
       } else if (within !== 0) growth += outer(within, resources, row)
@@ -87,7 +87,7 @@ export class Splicer {
       if (lostRefused) within += this.#refusedGrowth[c]!
       within += signal === 'metrics' ? this.#measureMetrics(firstChild, endChild) : this.#measureItems(firstChild, endChild)
       this.#scopeGrowth[c] = within
-      if (this.#left === 0 && (endChild > firstChild || lostRefused)) {
+      if (this.#left === 0 && (endChild > firstChild || lostRefused || this.#edits.cutsEmpty)) {
         this.#scopeGrowth[c] = GONE
         growth -= sizeOf(scopes, row)
         continue
@@ -110,7 +110,7 @@ export class Splicer {
       const lostRefused = this.#edits.cutsRefused && metrics[row + column.REFUSED]! !== 0
       let data = lostRefused && metrics[row + column.REFUSED]! > 0 ? this.#refusedGrowth[m]! : 0
       data += this.#measureItems(firstPoint, endPoint)
-      if (this.#edits.droppedMetrics[m] === 1 || (this.#left === 0 && (endPoint > firstPoint || lostRefused))) {
+      if (this.#edits.droppedMetrics[m] === 1 || (this.#left === 0 && (endPoint > firstPoint || lostRefused || this.#edits.cutsEmpty))) {
         this.#metricGrowth[m] = GONE
         growth -= sizeOf(metrics, row)
         continue

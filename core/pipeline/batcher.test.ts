@@ -5,6 +5,7 @@ import {
   CollectingConsumer,
   TestClock,
   TestSettings,
+  logsBatch,
   numberedItems,
   numberedSpans,
   numbersOf,
@@ -111,6 +112,41 @@ t.test('batches of different origins never meet', async (t) => {
       ['other', 2],
     ],
   )
+})
+
+t.test('signals never meet', async (t) => {
+  const { clock, next, batcher } = make()
+  const sent = (['traces', 'logs', 'metrics'] as const).map((signal) => batcher.consume(numberedItems(signal, 2), 8000))
+  await clock.advance(5)
+  await Promise.all(sent)
+  t.same(
+    next.batches.map(({ signal, count }) => [signal, count]),
+    [
+      ['traces', 2],
+      ['logs', 2],
+      ['metrics', 2],
+    ],
+  )
+})
+
+t.test('a batch without items is answered at once', async (t) => {
+  for (const sendBatchMaxSize of [0, 10]) {
+    const { next, batcher } = make({ sendBatchMaxSize, maxAckDelayMs: 0 })
+    await batcher.consume({ ...numberedSpans(1), chunks: [], count: 0 }, 8000)
+    t.equal(next.batches.length, 0)
+  }
+})
+
+t.test('a request that would grow too much by being cut is refused alone', async (t) => {
+  const { clock, next, batcher } = make({ sendBatchMaxSize: 1 })
+  const resource = { note: 'x'.repeat(1024 * 1024) }
+  const large = logsBatch([{ resource, scopeName: '', logRecords: Array.from({ length: 200 }, () => ({})) }])
+  const sent = [outcome(batcher.consume(large, 8000)), outcome(batcher.consume(numberedItems('logs', 3), 8000))]
+  await clock.advance(5)
+  const [refused, taken] = await Promise.all(sent)
+  t.match(refused, { name: 'PermanentError', message: /200 items, cut into requests of 1, would repeat its resources too often/ })
+  t.equal(taken, 'taken')
+  t.same(next.numbers(), [0, 1, 2])
 })
 
 t.test('send_batch_max_size splits between items of any signal, and a sender is answered when all pieces are taken', async (t) => {

@@ -1,12 +1,12 @@
 // Merges concurrent batches into larger ones while their senders still wait: nobody is answered before downstream has taken what was
 // theirs. The `batch` processor is this, configured.
 
-import type { Batch, Origin } from '../batch.ts'
+import type { Batch, Origin, Signal } from '../batch.ts'
 import type { Clock } from '../clock.ts'
 import type { Processor, Consumer } from '../component.ts'
 import { type ConsumeError, PartialError, PermanentError, RetryableError, asConsumeError } from '../errors.ts'
 import { countItems } from '../otlp/count.ts'
-import { splitChunk } from '../otlp/split.ts'
+import { piecesOf } from '../otlp/split.ts'
 
 export interface BatcherOptions {
   /** Items at which a merged batch leaves at once. */
@@ -39,8 +39,9 @@ interface Member {
   error: ConsumeError | undefined
 }
 
-/** What waits for company, all of one origin. */
+/** What waits for company, all of one signal and one origin. */
 interface Group {
+  readonly signal: Signal
   readonly members: Member[]
   count: number
   dueMs: number
@@ -59,7 +60,7 @@ export class Batcher implements Processor {
   readonly #options: BatcherOptions
   readonly #next: Consumer
   readonly #clock: Clock
-  readonly #groups = new Map<Origin, Group>()
+  readonly #groups: Readonly<Record<Signal, Map<Origin, Group>>> = { traces: new Map(), metrics: new Map(), logs: new Map() }
   readonly #sending = new Set<Promise<void>>()
   readonly #onSend: OnSend | undefined
 
@@ -71,6 +72,7 @@ export class Batcher implements Processor {
   }
 
   consume(batch: Batch, deadlineMs: number): Promise<void> {
+    if (batch.count === 0) return Promise.resolve()
     return new Promise((resolve, reject) => {
       this.#add({ batch, deadlineMs, resolve, reject, pending: 0, answered: 0, refusedWhole: 0, refused: 0, error: undefined })
     })
@@ -80,7 +82,7 @@ export class Batcher implements Processor {
 
   /** Sends what waits and sees it settled, or returns when `abort` fires: the senders then learn from their own deadlines. */
   async stop(abort: AbortSignal): Promise<void> {
-    for (const [origin, group] of this.#groups) this.#flush(origin, group)
+    for (const groups of Object.values(this.#groups)) for (const [origin, group] of groups) this.#flush(origin, group)
     const settled = Promise.all(this.#sending)
     if (abort.aborted) return
     await new Promise<void>((resolve) => {
@@ -90,9 +92,10 @@ export class Batcher implements Processor {
   }
 
   #add(member: Member): void {
-    const { origin } = member.batch
-    let group = this.#groups.get(origin)
-    if (group === undefined) this.#groups.set(origin, (group = { members: [], count: 0, dueMs: Infinity, timer: undefined }))
+    const { origin, signal } = member.batch
+    const groups = this.#groups[signal]
+    let group = groups.get(origin)
+    if (group === undefined) groups.set(origin, (group = { signal, members: [], count: 0, dueMs: Infinity, timer: undefined }))
     group.members.push(member)
     group.count += member.batch.count
     if (group.count >= this.#options.sendBatchSize) return this.#flush(origin, group, 'size')
@@ -110,7 +113,7 @@ export class Batcher implements Processor {
 
   #flush(origin: Origin, group: Group, trigger: 'size' | 'timeout' = 'timeout'): void {
     group.timer?.cancel()
-    this.#groups.delete(origin)
+    this.#groups[group.signal].delete(origin)
     for (const pack of this.#packsOf(group.members)) {
       this.#onSend?.(pack.count, trigger)
       const sent = this.#send(pack).finally(() => this.#sending.delete(sent))
@@ -124,6 +127,7 @@ export class Batcher implements Processor {
     for (const member of members) {
       if (max === 0) addTo(packs, Infinity, member, member.batch.chunks, member.batch.count)
       else for (const chunk of member.batch.chunks) addSplit(packs, max, member, chunk)
+      if (member.pending === 0) answer(member) // nothing of it could be cut
     }
     return packs
   }
@@ -155,16 +159,14 @@ function addTo(packs: Pack[], max: number, member: Member, chunks: readonly Uint
 }
 
 function addSplit(packs: Pack[], max: number, member: Member, chunk: Uint8Array): void {
-  let rest = chunk
-  let count = countItems(member.batch.signal, chunk)
-  for (;;) {
-    const last = packs.at(-1)
-    const room = last === undefined || last.count >= max ? max : max - last.count
-    if (count <= room) return addTo(packs, max, member, [rest], count)
-    const [head, tail] = splitChunk(member.batch.signal, rest, room)
-    addTo(packs, max, member, [head], room)
-    rest = tail
-    count -= room
+  const { signal } = member.batch
+  const last = packs.at(-1)
+  const room = last === undefined || last.count >= max ? max : max - last.count
+  try {
+    const pieces = piecesOf(signal, { chunk, count: countItems(signal, chunk) }, room, max)
+    for (const piece of pieces) addTo(packs, max, member, [piece.chunk], piece.count)
+  } catch (thrown) {
+    note(member, asConsumeError(thrown), chunk)
   }
 }
 
