@@ -1,4 +1,4 @@
-// The SDKs of Python and JavaScript send all three signals through Millrace over both transports, and real Collectors and a real Jaeger behind it
+// The SDKs of Python, JavaScript and Go send all three signals through Millrace over both transports, and real Collectors and a real Jaeger behind it
 // show exactly what a Collector shows that was sent the same directly.
 
 import { randomUUID } from 'node:crypto'
@@ -9,6 +9,7 @@ import { jaegerTrace, startCollectorBackend } from './backends.ts'
 import { sendWithJavaScript } from './clients/javascript.ts'
 import { sendWithPython } from './clients/python.ts'
 import type { Target } from './clients/target.ts'
+import { sendWithTelemetrygen, TELEMETRYGEN_ITEMS } from './clients/telemetrygen.ts'
 import { sorted, type SeenItem } from './items.ts'
 import { startMillrace } from './millrace.ts'
 import { lacks } from './servers/cache.ts'
@@ -72,11 +73,29 @@ service:
     }
   }
 
+  for (const protocol of ['grpc', 'http/protobuf'] as const) {
+    await t.test(`Go, telemetrygen, ${protocol}`, async (t) => {
+      const [run, there] = [randomUUID(), randomUUID()]
+      await sendWithTelemetrygen(run, target(protocol, 'none'))
+      await sendWithTelemetrygen(there, reference)
+      const seen = sorted(http.items(run))
+      t.same(countsOf(seen), { traces: TELEMETRYGEN_ITEMS, metrics: TELEMETRYGEN_ITEMS, logs: TELEMETRYGEN_ITEMS })
+      t.same(sorted(grpc.items(run)), seen, 'both destinations have the same')
+      t.same(sorted(seen.map(shapeOf)), sorted(direct.items(there).map(shapeOf)), 'as it is without Millrace')
+    })
+  }
+
   await t.test('Jaeger lists the services that sent', async (t) => {
     const services = await servicesOf(jaeger)
-    t.same(services.toSorted(), ['javascript-shop', 'python-shop'])
+    t.same(services.toSorted(), ['javascript-shop', 'python-shop', 'telemetrygen'])
   })
 })
+
+/** What telemetrygen makes in every run; the rest is random. */
+function shapeOf(item: SeenItem): SeenItem {
+  const random = /^(trace|span|parentSpan)Id$|UnixNano$|^(count|sum|bucketCounts|links|resource)$/
+  return Object.fromEntries(Object.entries(item).filter(([field]) => !random.test(field)))
+}
 
 function countsOf(items: readonly SeenItem[]): Record<string, number> {
   const counts: Record<string, number> = {}
