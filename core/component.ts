@@ -7,7 +7,8 @@ import type { ConfigOf, ConfigSchema } from './config/schema.ts'
 export interface Consumer {
   /**
    * Settles once downstream has taken responsibility for the batch: awaiting it is both back-pressure and acknowledgement.
-   * Rejects with PermanentError (these bytes can never succeed), RetryableError, or PartialError (the rest was taken).
+   * Rejects with PermanentError (these bytes can never succeed), RetryableError, or PartialError (the rest was taken): a new one for each
+   * batch. Whoever makes another of an error from downstream gives that as its `cause`, or the ledger counts its items twice.
    * `deadlineMs` is on the monotonic clock: nobody waits for the answer after it, so retrying ends there. Infinity where a queue
    * owns the batch. A caller that goes away cancels nothing: its bytes may travel with others'.
    */

@@ -4,7 +4,7 @@
 //
 // Receivers keep an account of their own for what never reached a pipeline. Everything counts items: spans, data points, log records.
 
-import { PartialError } from './errors.ts'
+import { type ConsumeError, PartialError, PermanentError, RetryableError } from './errors.ts'
 
 /** One line of the ledger. */
 export interface LedgerRow {
@@ -84,10 +84,14 @@ export class PipelineAccount {
     this.#dropped.set(key, (this.#dropped.get(key) ?? 0) + count)
   }
 
-  /** `count` items go back to their sender with `error`. What destinations refused is in their accounts already. */
-  refuse(count: number, error: Error): void {
-    if (isAccounted(error)) return
-    this.#refused += error instanceof PartialError ? error.refused : count
+  /**
+   * `count` items go back to their sender with `error`, unless it is of what is in an account already. Returns what to throw: a new error,
+   * for a component may throw the same one again for other items.
+   */
+  refuse(count: number, error: ConsumeError): ConsumeError {
+    if (isAccounted(error)) return error
+    this.#refused += error instanceof PartialError ? Math.min(error.refused, count) : count
+    return markAccounted(copyOf(error))
   }
 
   rows(): LedgerRow[] {
@@ -120,6 +124,14 @@ const accounted = new WeakSet<Error>()
 export function markAccounted<E extends Error>(error: E): E {
   accounted.add(error)
   return error
+}
+
+function copyOf(cause: ConsumeError): ConsumeError {
+  if (cause instanceof PermanentError) return new PermanentError(cause.message, { cause })
+  const chunks = cause.chunks === undefined ? {} : { chunks: cause.chunks }
+  if (cause instanceof PartialError) return new PartialError(cause.refused, cause.message, { cause, ...chunks })
+  const { retryAfterMs } = cause
+  return new RetryableError(cause.message, { cause, ...chunks, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) })
 }
 
 /** An error made on the way back, for one of several merged senders, carries the one it was made from as its cause. */

@@ -2,9 +2,10 @@
 
 import type { Batch, Signal } from '../batch.ts'
 import type { Consumer } from '../component.ts'
-import { PartialError } from '../errors.ts'
+import { asConsumeError, PartialError } from '../errors.ts'
+import type { PipelineAccount } from '../ledger.ts'
 
-/** Before and behind a processor. Counting must not cost a promise. */
+/** Behind a processor. Counting must not cost a promise. */
 export class Edge implements Consumer {
   /** Items that were handed over, whatever became of them. */
   items = 0
@@ -17,6 +18,27 @@ export class Edge implements Consumer {
   consume(batch: Batch, deadlineMs: number): Promise<void> {
     this.items += batch.count
     return this.#next.consume(batch, deadlineMs)
+  }
+}
+
+/**
+ * Before a processor. What it refuses itself is written into the ledger here: only here it is known how much that was, for a processor
+ * before it may have dropped a part of what came in.
+ */
+export class ProcessorEdge extends Edge {
+  readonly #account: PipelineAccount
+
+  constructor(processor: Consumer, account: PipelineAccount) {
+    super(processor)
+    this.#account = account
+  }
+
+  override async consume(batch: Batch, deadlineMs: number): Promise<void> {
+    try {
+      await super.consume(batch, deadlineMs)
+    } catch (thrown) {
+      throw this.#account.refuse(batch.count, asConsumeError(thrown))
+    }
   }
 }
 

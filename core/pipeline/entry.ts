@@ -19,9 +19,7 @@ export class Entry implements Consumer {
     try {
       await this.#next.consume(batch, deadlineMs)
     } catch (thrown) {
-      const error = asConsumeError(thrown)
-      this.#account.refuse(batch.count, error)
-      throw error
+      throw this.#account.refuse(batch.count, asConsumeError(thrown))
     }
   }
 }

@@ -22,7 +22,7 @@ import type {
 import type { Configured, PipelineConfig, ServiceConfig } from '../config/service.ts'
 import type { ConfigOf, ConfigSchema } from '../config/schema.ts'
 import { type Ledger, type PipelineAccount } from '../ledger.ts'
-import { Edge, type Flow, type ProcessorEdges, ReceiverEdge } from './edge.ts'
+import { Edge, type Flow, ProcessorEdge, type ProcessorEdges, ReceiverEdge } from './edge.ts'
 import { Entry } from './entry.ts'
 import { type Branch, FanOut } from './fan-out.ts'
 import { queueOptionsOf } from '../config/queue-options.ts'
@@ -165,7 +165,7 @@ class GraphBuilder {
     let next: Consumer = await this.#destinationsOf(pipeline, account)
     for (const id of pipeline.processors.toReversed()) {
       const outgoing: Edge = next instanceof Edge ? next : new Edge(next)
-      const incoming = new Edge(await this.#processor(id, pipeline, outgoing, account))
+      const incoming = new ProcessorEdge(await this.#processor(id, pipeline, outgoing, account), account)
       this.#processorEdges.push({ processor: id, signal: pipeline.signal, incoming, outgoing })
       next = incoming
     }

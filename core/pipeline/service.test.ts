@@ -7,7 +7,9 @@ import {
   type Lifecycle,
   type Processor,
   type ProcessorFactory,
+  PartialError,
   type ReceiverFactory,
+  RetryableError,
   defineConnector,
   defineExporter,
   defineProcessor,
@@ -58,6 +60,12 @@ const processor: ProcessorFactory = defineProcessor({
   create: async (_config, next, settings): Promise<Processor> => ({
     ...lifecycle(settings.id),
     async consume(batch, deadlineMs) {
+      if (settings.id === 'processor/refuses') throw failing.get('refuse')!
+      if (settings.id === 'processor/halves') {
+        const count = Math.floor(batch.count / 2)
+        settings.drop(batch.count - count, 'half')
+        return next.consume(numberedSpans(count), deadlineMs)
+      }
       if (settings.id !== 'processor/drops') return next.consume(batch, deadlineMs)
       settings.drop(batch.count, `told to, in ${settings.signal}`)
     },
@@ -163,6 +171,20 @@ t.test('a receiver of two pipelines feeds both, and each keeps its account', asy
     { pipeline: 'traces/1', received: 4, delivered: 0, dropped: { 'processor/drops: told to, in traces': 4 }, inFlight: 0 },
     { pipeline: 'traces/2', received: 4, delivered: 4, dropped: {}, inFlight: 0 },
   ])
+  await service.stop()
+})
+
+t.test('what a processor refuses behind one that dropped is counted once, also where it throws the same error again', async (t) => {
+  const service = await start(configOf({ traces: 'receiver > processor/halves, processor, processor/refuses > exporter' }))
+  const error = new RetryableError('too much')
+  failing.set('refuse', error)
+  for (const received of [10, 20]) {
+    await t.rejects(beginnings.get('receiver')!.consume(numberedSpans(10), 0), { name: 'RetryableError', message: 'too much' })
+    const half = received / 2
+    t.match(service.ledger.rows(), [{ received, delivered: 0, dropped: { 'processor/halves: half': half }, refused: half, inFlight: 0 }])
+  }
+  failing.set('refuse', new PartialError(2, 'two'))
+  await t.rejects(beginnings.get('receiver')!.consume(numberedSpans(10), 0), { name: 'PartialError', refused: 2 })
   await service.stop()
 })
 
