@@ -7,6 +7,7 @@ import type { Processor, Consumer } from '../component.ts'
 import { type ConsumeError, PartialError, PermanentError, RetryableError, asConsumeError } from '../errors.ts'
 import { countItems } from '../otlp/count.ts'
 import { piecesOf } from '../otlp/split.ts'
+import { unattributed } from './fan-out.ts'
 
 export interface BatcherOptions {
   /** Items at which a merged batch leaves at once. */
@@ -176,12 +177,9 @@ function verdicts(pack: Pack, error: ConsumeError): (chunk: number) => ConsumeEr
     const { chunks } = error
     if (chunks !== undefined) return (chunk) => chunks.get(chunk)
   }
-  // A destination that refused some items of several senders does not say whose: everyone is warned, nobody is told to send again.
   const shared = new Set(pack.owners).size > 1
   if (error instanceof PartialError && shared) {
-    const warning = new PartialError(0, `of ${pack.count} items sent together, ${error.refused} were refused: ${error.message}`, {
-      cause: error,
-    })
+    const warning = unattributed(error, pack)
     return () => warning
   }
   return () => error

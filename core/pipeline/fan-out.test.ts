@@ -177,3 +177,19 @@ t.test('behind a batcher the ledger still adds up, whatever the destination says
   t.same(answers, ['taken', 'PermanentError', 'RetryableError'])
   t.match(ledger.rows(), [{ received: 9, delivered: 2, refused: 7, inFlight: 0 }])
 })
+
+t.test("a part that one destination refused of several senders is nobody's, although another refuses some for good", async (t) => {
+  const { entry, ledger } = make(
+    refusing(() => new PartialError(3, 'three too old')),
+    refusing((batch) => (has(batch, 0) ? new PermanentError('no zeros') : undefined)),
+  )
+  const error = await entry.consume(merged(), 0).then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  )
+  t.match(error, { name: 'PartialError', refused: 0, message: /of 9 items sent together, 3 were refused: three too old/ })
+  t.match(ledger.rows(), [
+    { delivered: 6, refused: 3, inFlight: 0 },
+    { delivered: 7, refused: 2, inFlight: 0 },
+  ])
+})

@@ -92,7 +92,7 @@ export class FanOut implements Consumer {
     let refused = 0
     batch.chunks.forEach((chunk, i) => {
       const error = worst(
-        outcomes.map((outcome) => (outcome === undefined || outcome instanceof PermanentError ? outcome : fateOf(outcome, i))),
+        outcomes.map((outcome) => (outcome === undefined || outcome instanceof PermanentError ? outcome : fateOf(outcome, i, batch))),
       )
       if (error === undefined) return
       chunks.set(i, error)
@@ -115,8 +115,14 @@ export class FanOut implements Consumer {
   }
 }
 
-function fateOf(error: RetryableError | PartialError, chunk: number): Outcome {
-  return error.chunks === undefined ? error : error.chunks.get(chunk)
+function fateOf(error: RetryableError | PartialError, chunk: number, batch: Batch): Outcome {
+  if (error.chunks !== undefined) return error.chunks.get(chunk)
+  return error instanceof PartialError ? unattributed(error, batch) : error
+}
+
+/** A destination that refused some items of several senders does not say whose: everyone is warned, nobody is told to send again. */
+export function unattributed(cause: PartialError, { count }: { readonly count: number }): PartialError {
+  return new PartialError(0, `of ${count} items sent together, ${cause.refused} were refused: ${cause.message}`, { cause })
 }
 
 /** What the sender of one chunk is told, by what each branch said of it. */
