@@ -173,12 +173,12 @@ t.test('what still waits when the grace period ends stays in the ledger as queue
   abort.abort()
   await stopped
   t.match(row(), { received: 15, delivered: 0, queued: 15, inFlight: 0 })
-  t.match(settings.lines, [{ level: 'error', fields: { items: 10 }, message: /^lost/ }])
+  t.match(settings.lines, [{ level: 'error', fields: { items: 15 }, message: /^lost/ }])
   await t.rejects(entry.consume(numberedSpans(1), 0), RetryableError)
 })
 
 t.test('a pause does not outlast stopping', async (t) => {
-  const { entry, end, queue, clock } = make()
+  const { entry, end, queue, clock, settings, row } = make()
   end.refuse = () => {
     throw new Error('down')
   }
@@ -190,6 +190,21 @@ t.test('a pause does not outlast stopping', async (t) => {
   await stopped
   await turn()
   t.equal(clock.pending, 0)
+  t.match(settings.lines, [{ level: 'error', fields: { items: 1 }, message: /^lost/ }])
+  t.match(row(), { received: 1, queued: 1 })
+})
+
+t.test('a sender that waits for room is sent back when the queue stops', async (t) => {
+  const { entry, end, queue, row } = make({ size: 1, blockOnOverflow: true })
+  end.hold()
+  await entry.consume(numberedSpans(1), Infinity)
+  const waiting = entry.consume(numberedSpans(2), Infinity)
+  const abort = new AbortController()
+  const stopped = queue.stop(abort.signal)
+  abort.abort()
+  await stopped
+  await t.rejects(waiting, RetryableError)
+  t.match(row(), { received: 3, queued: 1, refused: 2, inFlight: 0 })
 })
 
 t.test('a long line stays in order while it is compacted', async (t) => {

@@ -27,7 +27,7 @@ interface Queued {
 /** A sender that waits for room. */
 interface Waiting {
   readonly queued: Queued
-  readonly resolve: () => void
+  readonly resolve: (entered: boolean) => void
 }
 
 export class SendingQueue implements Lifecycle {
@@ -42,6 +42,8 @@ export class SendingQueue implements Lifecycle {
   #head = 0
   #size = 0
   #bytes = 0
+  /** Spans, data points or log records that have no fate yet. */
+  #items = 0
   /** Batches that a consumer has taken out of the line, in flight or pausing. */
   #busy = 0
   #onIdle: (() => void) | undefined
@@ -80,8 +82,9 @@ export class SendingQueue implements Lifecycle {
     }
     this.#stopped = true
     for (const wake of this.#pauses) wake()
-    const items = this.#line.slice(this.#head).reduce((sum, { batch }) => sum + batch.count, 0)
-    if (items > 0) this.#log.error({ items }, 'lost: they still waited in the queue when the time to drain it was over')
+    for (const { resolve } of this.#waiting.splice(0)) resolve(false)
+    const items = this.#items
+    if (items > 0) this.#log.error({ items }, 'lost: the queue had no answer for them yet when the time to drain it was over')
     this.#line = []
     this.#head = 0
   }
@@ -114,6 +117,7 @@ export class SendingQueue implements Lifecycle {
   #enter(queued: Queued): void {
     this.#size += this.#sizeOf(queued)
     this.#bytes += queued.bytes
+    this.#items += queued.batch.count
     queued.account.queued += queued.batch.count
     this.#line.push(queued)
   }
@@ -124,9 +128,9 @@ export class SendingQueue implements Lifecycle {
       const leftMs = deadlineMs - this.#clock.monotonicMs()
       const waiting: Waiting = {
         queued,
-        resolve: () => {
+        resolve: (entered) => {
           timer?.cancel()
-          resolve(true)
+          resolve(entered)
         },
       }
       const timer =
@@ -144,7 +148,7 @@ export class SendingQueue implements Lifecycle {
     for (let first = this.#waiting[0]; first !== undefined && this.#fits(first.queued); first = this.#waiting[0]) {
       this.#waiting.shift()
       this.#enter(first.queued)
-      first.resolve()
+      first.resolve(true)
     }
   }
 
@@ -212,6 +216,7 @@ export class SendingQueue implements Lifecycle {
 
   #close(account: DestinationAccount, count: number, error: ConsumeError | undefined): void {
     const refused = error === undefined ? 0 : error instanceof PartialError ? Math.min(error.refused, count) : count
+    this.#items -= count
     account.queued -= count
     account.delivered += count - refused
     account.refused += refused
