@@ -20,7 +20,7 @@ const CONFIGS = join(import.meta.dirname, '../configs')
 /** Ready, on ports that the system chose. */
 async function running(t: Test, file: string, env: NodeJS.ProcessEnv = {}): Promise<Program> {
   const program = start(t, ['run', '--config', join(CONFIGS, file)], {
-    env: { ...process.env, OTLP_HTTP_PORT: '0', HEALTH_PORT: '0', ...env },
+    env: { ...process.env, OTLP_HTTP_PORT: '0', OTLP_GRPC_PORT: '0', HEALTH_PORT: '0', ...env },
   })
   await program.says(/^ready in/m)
   return program
@@ -40,7 +40,11 @@ const stories: Readonly<Record<string, (t: Test) => Promise<void>>> = {
     const program = await running(t, 'quickstart.yaml')
     t.equal(await postSpans(program.url('receivers.otlp'), [jsonSpan('GET /orders')]), 200)
     await program.says(/GET \/orders/)
-    await stops(t, program, 'traces → debug: 1 received, 1 delivered')
+    const body = JSON.stringify({ resourceLogs: [{ scopeLogs: [{ logRecords: [{ body: { stringValue: 'paid' } }] }] }] })
+    const headers = { 'content-type': 'application/json' }
+    t.equal((await fetch(`${program.url('receivers.otlp')}/v1/logs`, { method: 'POST', headers, body })).status, 200)
+    await program.says(/paid/)
+    await stops(t, program, 'traces → debug: 1 received, 1 delivered\nlogs → debug: 1 received, 1 delivered')
   },
 
   async 'plugin.yaml'(t) {

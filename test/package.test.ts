@@ -77,7 +77,7 @@ t.test('the program tells its version and validates', async (t) => {
 })
 
 t.test('the quickstart shows a trace', async (t) => {
-  const { child, says, url, ended } = start(t, ['quickstart'], { node, main, env: { ...env, OTLP_HTTP_PORT: '0' } })
+  const { child, says, url, ended } = start(t, ['quickstart'], { node, main, env: { ...env, OTLP_HTTP_PORT: '0', OTLP_GRPC_PORT: '0' } })
   await says(/Ctrl-C ends it/)
   t.equal(await postSpans(url('receivers.otlp'), [jsonSpan('GET /orders')]), 200)
   await says(/^└─ GET \/orders/m)

@@ -14,12 +14,12 @@ export function quickstart(builtIn: () => Promise<Factories>, terminal: Terminal
 }
 
 function invitation(service: RunningService): string {
-  const address = service.addresses().get('receivers.otlp')?.['http'] ?? '127.0.0.1:4318'
+  const { http = '127.0.0.1:4318', grpc = '127.0.0.1:4317' } = service.addresses().get('receivers.otlp') ?? {}
   return `
-Send OTLP over HTTP to http://${address}: any OpenTelemetry SDK does with OTEL_EXPORTER_OTLP_ENDPOINT=http://${address}
-and OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf. Or paste this into another terminal; the trace is drawn here:
+Send OTLP to ${grpc} (gRPC) or http://${http} (HTTP): traces, metrics, logs, from any OpenTelemetry SDK. With the usual ports an SDK needs
+no setting; otherwise OTEL_EXPORTER_OTLP_ENDPOINT says where. Or paste this into another terminal; the trace is drawn here:
 
-${pasteLine(address)}
+${pasteLine(http)}
 
 Ctrl-C ends it. The configuration is configs/quickstart.yaml.
 
