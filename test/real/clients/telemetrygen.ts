@@ -9,13 +9,22 @@ import type { Target } from './target.ts'
 /** Of each signal; a trace is two spans. */
 export const TELEMETRYGEN_ITEMS = 40
 
+/** Files in PEM. */
+interface Certificates {
+  readonly authority: string
+  readonly cert?: string
+  readonly key?: string
+}
+
 /** `run` is an attribute of the resource. Resolves when the program ended well: it fails when an export does. */
-export async function sendWithTelemetrygen(run: string, { endpoint, protocol }: Target): Promise<void> {
+export async function sendWithTelemetrygen(run: string, { endpoint, protocol }: Target, certificates?: Certificates): Promise<void> {
   const command = await installTelemetrygen()
   const { host, protocol: scheme } = new URL(endpoint)
   const common = [`--otlp-endpoint=${host}`, '--workers=2', '--rate=1000', '--batch=false', `--otlp-attributes=run="${run}"`]
   const typed = ['text="ünïcode"', 'whole=9007199254740993', 'yes=true', 'list=["a", "b"]'].map((one) => `--telemetry-attributes=${one}`)
   if (scheme === 'http:') common.push('--otlp-insecure')
+  if (certificates !== undefined) common.push(`--ca-cert=${certificates.authority}`, '--timeout=2s')
+  if (certificates?.cert !== undefined) common.push('--mtls', `--client-cert=${certificates.cert}`, `--client-key=${certificates.key}`)
   if (protocol !== 'grpc') common.push('--otlp-http')
   const each = TELEMETRYGEN_ITEMS / 2
   await Promise.all(
