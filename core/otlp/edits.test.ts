@@ -110,7 +110,7 @@ t.test('any edits of any spans give what a model on plain lists gives, to us and
       assert.deepEqual(admit('traces', built), { chunk: built, count: expected.length, refused: 0, reason: '' })
       assert.deepEqual(normal(decodeWithCursors(built)), expected)
     }),
-    { numRuns: 300 },
+    { numRuns: 150 },
   )
 })
 

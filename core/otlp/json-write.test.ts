@@ -34,7 +34,7 @@ t.test('an odd request says in JSON what it means', async () => {
       assert.equal(json.includes('\n'), false)
       assert.deepEqual(decodeWithProtobufjs(fromJson(json)), decodeWithProtobufEs(bytes))
     }),
-    { numRuns: 100 },
+    { numRuns: 60 },
   )
 })
 

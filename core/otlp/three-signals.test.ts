@@ -6,7 +6,7 @@ import t from 'tap'
 import { type Any, decodeWhole } from './fixtures/oracles.ts'
 import { ourLogs, ourPoints, seenLogs, seenPoints } from './fixtures/seen-items.ts'
 import { looseRequests, oddRequests, plainRequests } from './fixtures/wire-items.ts'
-import { admit } from './requests.ts'
+import { admit, indexChunk } from './requests.ts'
 import { MalformedError } from './wire.ts'
 
 const NEW = ['metrics', 'logs'] as const
@@ -86,7 +86,8 @@ for (const signal of NEW) {
         const seen = theirs[signal](admitted.chunk, 'protobufEs')
         assert.equal(seen.length, admitted.count)
         assert.deepEqual(ours[signal](admitted.chunk), seen)
-        assert.deepEqual(theirs[signal](admitted.chunk, 'protobufjs'), seen)
+        // Of a 32-bit varint of six to nine bytes protobufjs skips ten: it gets the canonical form, in which there are none.
+        assert.deepEqual(theirs[signal](indexChunk(signal, admitted.chunk).bytes, 'protobufjs'), seen)
         assert.deepEqual(withoutBadIds(decodeWhole(signal, admitted.chunk)), decodeWhole(signal, admitted.chunk))
         assert.equal(admit(signal, admitted.chunk).refused, 0)
       }),

@@ -79,7 +79,7 @@ t.test('whatever is admitted of broken bytes, another decoder can read, with goo
       }
       assert.deepEqual(decodeWithCursors(admitted.chunk), seen)
     }),
-    { numRuns: 200 },
+    { numRuns: 120 },
   )
 })
 

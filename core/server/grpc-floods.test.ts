@@ -259,7 +259,7 @@ t.test('a thousand connections are served alike', async (t) => {
   let total = 0
   const message = frame(Buffer.alloc(100))
   const loop = async (session: ClientHttp2Session, n: number): Promise<void> => {
-    while (total < 10 * sessions.length) {
+    while (total < 6 * sessions.length) {
       const { code } = await send(session, message)
       if (code !== '0') throw new Error(`answered ${code}`)
       served[n]!++
@@ -267,6 +267,6 @@ t.test('a thousand connections are served alike', async (t) => {
     }
   }
   await Promise.all(sessions.map(loop))
-  t.ok(Math.min(...served) >= 5, `the one that got least: ${Math.min(...served)}`)
-  t.ok(Math.max(...served) <= 20, `the one that got most: ${Math.max(...served)}`)
+  t.ok(Math.min(...served) >= 3, `the one that got least: ${Math.min(...served)}`)
+  t.ok(Math.max(...served) <= 12, `the one that got most: ${Math.max(...served)}`)
 })
