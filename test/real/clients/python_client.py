@@ -1,8 +1,10 @@
 # A real client: the OpenTelemetry SDK for Python makes a few spans, data points and log records, and gives the same ones to an exporter for each
-# target, one after the other. Prints, as JSON, what each exporter said. Certificates come from the SDK's own environment variables.
+# target, one after the other. Prints, as JSON, what each exporter said. Certificates come from the SDK's own environment variables,
+# and LARGE_BYTES is the size of one attribute.
 # usage: python python_client.py RUN [grpc|http,ENDPOINT,none|gzip]...
 
 import json
+import os
 import sys
 import time
 
@@ -37,6 +39,7 @@ def make_spans(tracer, counter, logger):
         root.set_attribute("list", ["a", "b"])
         root.set_attribute("numbers", [1, 2, 3])
         root.set_attribute("endless", float("inf"))
+        root.set_attribute("large", "x" * int(os.environ.get("LARGE_BYTES", "0")))
         root.add_event("cache.miss", {"key": "cart:1", "tries": 2})
         link = trace.Link(root.get_span_context(), {"why": "retry"})
         with tracer.start_as_current_span("SELECT", kind=trace.SpanKind.CLIENT, links=[link]) as child:
