@@ -272,6 +272,13 @@ t.test("the service's own telemetry is as in a file of the Collector", async (t)
     resource: { 'service.name': 'mine' },
   })
   t.same(secrets, ['secret'])
+
+  const resource = async (text: string) =>
+    (await loadText(around('', `    traces: { receivers: [otlp], exporters: [debug] }\n  telemetry: { resource: ${text} }`))).config
+      .telemetry.resource
+  const list = '[{ name: service.name, value: mine }, { name: team, value: a, type: string }]'
+  t.same(await resource(`{ attributes: ${list} }`), { 'service.name': 'mine', team: 'a' })
+  t.same(await resource(`{ region: eu, team: b, attributes: ${list} }`), { region: 'eu', 'service.name': 'mine', team: 'a' })
 })
 
 // Each is all that stands under service.pipelines; the connectors are `forward`, `forward/2` and `span_metrics`.

@@ -37,29 +37,6 @@ const PROMETHEUS: ConfigSchema = {
     without_units: { enum: [true], default: true, description: 'As in the Collector; there is no other way.' },
   },
 }
-const OTLP: ConfigSchema = {
-  type: 'object',
-  required: ['endpoint'],
-  properties: {
-    protocol: { enum: ['http/protobuf'], default: 'http/protobuf', description: 'How they are sent.' },
-    endpoint: { type: 'string', description: 'Where to; `/v1/metrics` is added to an address without a path.' },
-    headers: {
-      type: 'array',
-      default: [],
-      description: 'Sent with each request.',
-      items: {
-        type: 'object',
-        required: ['name', 'value'],
-        properties: {
-          name: { type: 'string', description: 'The name of a header.' },
-          value: { type: 'string', secret: true, description: 'Its value.' },
-        },
-      },
-    },
-    timeout: { type: 'integer', minimum: 1, default: 10_000, description: 'How long one request may take, in milliseconds.' },
-  },
-}
-
 export const TELEMETRY_SCHEMA: ConfigSchema = {
   type: 'object',
   default: {},
@@ -114,6 +91,21 @@ export const TELEMETRY_SCHEMA: ConfigSchema = {
     resource: {
       type: 'object',
       default: {},
+      properties: {
+        attributes: {
+          type: 'array',
+          description: 'The same as a list, as newer Collectors have it.',
+          items: {
+            type: 'object',
+            required: ['name', 'value'],
+            properties: {
+              name: { type: 'string', description: 'The key of an attribute.' },
+              value: { type: 'string', description: 'Its value.' },
+              type: { enum: ['string'], description: 'The type of its value.' },
+            },
+          },
+        },
+      },
       additionalProperties: { type: 'string' },
       description: "Attributes of the program's own resource, such as `service.name`.",
     },
@@ -139,7 +131,9 @@ export interface TelemetrySettings {
       }
     }[]
   }
-  readonly resource: Readonly<Record<string, string>>
+  readonly resource: {
+    readonly attributes?: readonly { readonly name: string; readonly value: string }[]
+  } & Readonly<Record<string, unknown>>
 }
 
 const DEFAULT_PAGE = { endpoint: { host: '127.0.0.1', port: 8888 }, isDefault: true }
@@ -161,8 +155,15 @@ export function telemetryConfig({ logs, metrics, resource }: TelemetrySettings):
     logLevel: logs.level.toLowerCase() as LogLevel,
     logEncoding: logs.encoding,
     metrics: { level: metrics.level, pages: metrics.readers === undefined ? [DEFAULT_PAGE] : pages, pushes },
-    resource,
+    resource: resourceOf(resource),
   }
+}
+
+/** What the list says of a key goes before what stands beside the list. */
+function resourceOf({ attributes = [], ...rest }: TelemetrySettings['resource']): Record<string, string> {
+  const listed = attributes.map(({ name, value }): [string, string] => [name, value])
+  // The schema has seen that the rest is text.
+  return Object.fromEntries([...(Object.entries(rest) as [string, string][]), ...listed])
 }
 
 /** What the schema cannot say: a message for each fault, with its path below `service.telemetry`. */
