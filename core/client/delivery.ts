@@ -100,11 +100,35 @@ export class Delivery<B> {
   }
 
   async #attempt(batch: Batch, body: B, deadlineMs: number): Promise<void> {
-    const { settings, auth, target, attempt } = this.#options
-    const credentials = await (auth === undefined ? NO_CREDENTIALS : auth.headers())
-    const timeoutMs = Math.min(this.#options.timeoutMs, deadlineMs - settings.clock.monotonicMs())
-    if (timeoutMs <= 0) throw new RetryableError(`no time is left to send to ${target}`)
-    await attempt(batch, body, credentials, timeoutMs)
+    const { auth, attempt } = this.#options
+    const credentials = await (auth === undefined ? NO_CREDENTIALS : this.#credentials(auth, deadlineMs))
+    await attempt(batch, body, credentials, this.#leftMs(deadlineMs))
+  }
+
+  /** An extension that does not answer costs no more than the time of an attempt, and does not hold up stopping. */
+  async #credentials(auth: ClientAuthenticator, deadlineMs: number): Promise<Readonly<Record<string, string>>> {
+    const { settings, target } = this.#options
+    const { promise: over, reject } = Promise.withResolvers<never>()
+    const end = (why: string) => (): void => reject(new RetryableError(`no credentials for ${target}: ${why}`))
+    const timeoutMs = this.#leftMs(deadlineMs)
+    const timer = settings.clock.after(timeoutMs, end(`none came within ${Math.round(timeoutMs)} ms`))
+    const cut = end('stopped before they came')
+    this.#cut.signal.addEventListener('abort', cut, { once: true })
+    if (this.#cut.signal.aborted) cut()
+    try {
+      return await Promise.race([auth.headers(), over])
+    } finally {
+      timer.cancel()
+      this.#cut.signal.removeEventListener('abort', cut)
+    }
+  }
+
+  /** What one attempt has, in milliseconds: never 0. */
+  #leftMs(deadlineMs: number): number {
+    const { settings, target } = this.#options
+    const leftMs = Math.min(this.#options.timeoutMs, deadlineMs - settings.clock.monotonicMs())
+    if (leftMs <= 0) throw new RetryableError(`no time is left to send to ${target}`)
+    return leftMs
   }
 }
 
