@@ -37,6 +37,29 @@ const PROMETHEUS: ConfigSchema = {
     without_units: { enum: [true], default: true, description: 'As in the Collector; there is no other way.' },
   },
 }
+const OTLP: ConfigSchema = {
+  type: 'object',
+  required: ['endpoint'],
+  properties: {
+    protocol: { enum: ['http/protobuf'], default: 'http/protobuf', description: 'How they are sent.' },
+    endpoint: { type: 'string', description: 'Where to; `/v1/metrics` is added to an address without a path.' },
+    headers: {
+      type: 'array',
+      default: [],
+      description: 'Sent with each request.',
+      items: {
+        type: 'object',
+        required: ['name', 'value'],
+        properties: {
+          name: { type: 'string', description: 'The name of a header.' },
+          value: { type: 'string', secret: true, description: 'Its value.' },
+        },
+      },
+    },
+    timeout: { type: 'integer', minimum: 1, default: 10_000, description: 'How long one request may take, in milliseconds.' },
+  },
+}
+
 export const TELEMETRY_SCHEMA: ConfigSchema = {
   type: 'object',
   default: {},
