@@ -3,6 +3,7 @@ import t from 'tap'
 import type { Batch } from '../../core/index.ts'
 import {
   type PlainSpan,
+  TestClock,
   TestSettings,
   exporterSuite,
   logsBatch,
@@ -43,7 +44,27 @@ const span = (id: number, parent: number, more: PlainSpan = {}): PlainSpan => ({
 
 t.test('the suite of every exporter', async (t) => {
   exporterSuite(t.test.bind(t), { create: async () => new DebugExporter({ verbosity: 'detailed', maxItems: 500, out: new Paper() }) })
-  t.ok(await factory.create({ verbosity: 'basic', max_items: 500 }, new TestSettings('debug')))
+  t.ok(await factory.create({ verbosity: 'basic', max_items: 500, sampling_initial: 2, sampling_thereafter: 1 }, new TestSettings('debug')))
+})
+
+t.test('sampling: the first of each second, then every so manieth, of each signal', async (t) => {
+  const batches = async (initial: number, thereafter: number): Promise<number[]> => {
+    const [clock, out] = [new TestClock(), new Paper()]
+    const exporter = new DebugExporter({ verbosity: 'basic', maxItems: 500, sampling: { initial, thereafter, clock }, out })
+    const shown: number[] = []
+    for (let second = 0; second < 2; second++) {
+      for (let number = 0; number < 8; number++) await exporter.consume(tracesBatch([{ spans: [span(1, 0)] }]))
+      await exporter.consume(numberedLogRecords(1))
+      shown.push(out.text.split('\n').length - 1)
+      out.text = ''
+      await clock.advance(1000)
+    }
+    return shown
+  }
+  t.same(await batches(2, 1), [9, 9])
+  t.same(await batches(2, 3), [5, 5])
+  t.same(await batches(5, 200), [6, 6])
+  t.same(await batches(1, 0), [2, 2])
 })
 
 t.test('basic: a line a batch', async (t) => {

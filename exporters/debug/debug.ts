@@ -1,19 +1,23 @@
 // Writes what arrives to a stream, for people to read. Created by factory.ts.
 
 import { once } from 'node:events'
-import { type Batch, type Exporter, otlp } from '../../core/index.ts'
+import { type Batch, type Clock, type Exporter, otlp, type Signal } from '../../core/index.ts'
 import { drawLogs, drawMetrics } from './draw-items.ts'
 import { count, drawTrace, summarize } from './draw.ts'
+import { Sampler, type SamplingOptions } from './sampler.ts'
 import { type SeenSpan, seenSpans, tracesOf } from './seen-span.ts'
 
 export interface DebugOptions {
   readonly verbosity: 'basic' | 'normal' | 'detailed'
   readonly maxItems: number
+  /** Without it, every batch is shown. */
+  readonly sampling?: SamplingOptions & { readonly clock: Clock }
   readonly out: NodeJS.WritableStream & { readonly destroyed?: boolean; readonly writableNeedDrain?: boolean }
 }
 
 export class DebugExporter implements Exporter {
   readonly #options: DebugOptions
+  readonly #samplers = new Map<Signal, Sampler>()
 
   constructor(options: DebugOptions) {
     this.#options = options
@@ -23,8 +27,17 @@ export class DebugExporter implements Exporter {
   async consume(batch: Batch): Promise<void> {
     const { out } = this.#options
     if (out.destroyed === true) return // nobody reads any more, e.g. `| head`: what was shown is all there is to see
+    if (!this.#shows(batch)) return
     out.write(this.#text(batch))
     if (out.writableNeedDrain === true) await Promise.race([once(out, 'drain'), once(out, 'close')])
+  }
+
+  #shows({ signal }: Batch): boolean {
+    const { sampling } = this.#options
+    if (sampling === undefined) return true
+    const sampler = this.#samplers.get(signal) ?? new Sampler(sampling, sampling.clock)
+    this.#samplers.set(signal, sampler)
+    return sampler.shows()
   }
 
   #text(batch: Batch): string {

@@ -17,6 +17,18 @@ const schema = {
       default: 500,
       description: 'Spans, data points or log records of one batch that are shown; how many were left out is said.',
     },
+    sampling_initial: {
+      type: 'integer',
+      minimum: 0,
+      default: 2,
+      description: 'How many batches of each signal are shown in a second before `sampling_thereafter` counts.',
+    },
+    sampling_thereafter: {
+      type: 'integer',
+      minimum: 0,
+      default: 1,
+      description: 'Of the others, every so manieth is shown: 1 is all of them, 0 none.',
+    },
   },
 } as const
 
@@ -25,8 +37,8 @@ export const factory: ExporterFactory<typeof schema> = defineExporter({
   signals: ['traces', 'metrics', 'logs'],
   stability: 'beta',
   schema,
-  async create(config) {
+  async create({ verbosity, max_items: maxItems, sampling_initial: initial, sampling_thereafter: thereafter }, { clock }) {
     const { DebugExporter } = await import('./debug.ts')
-    return new DebugExporter({ verbosity: config.verbosity, maxItems: config.max_items, out: process.stdout })
+    return new DebugExporter({ verbosity, maxItems, sampling: { initial, thereafter, clock }, out: process.stdout })
   },
 })
