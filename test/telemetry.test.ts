@@ -7,6 +7,8 @@ import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import root from 'otlp-transformer-0213/build/src/generated/root.js'
 import t, { type Test } from 'tap'
+import { readSpans } from '../core/testing/index.ts'
+import { httpBackend } from './backend.ts'
 import { jsonSpan, postSpans, type Program, start } from './program.ts'
 
 function run(t: Test, yaml: string): Program {
@@ -164,4 +166,18 @@ t.test('a secret is in no line, also when a backend sends it back', async (t) =>
     await program.ended
     for (const form of ['swordfish', Buffer.from('swordfish').toString('base64').slice(2, -2)]) t.notMatch(program.said(), form)
   }
+})
+
+t.test('traces of the pipelines go where they are wanted, at the latest at the end', async (t) => {
+  const backend = await httpBackend(t)
+  const processors = `[{ batch: { schedule_delay: 3600000, exporter: { otlp: { endpoint: "http://${backend.address}" } } } }]`
+  const program = run(t, pipeline(`{ metrics: { level: none }, resource: { service.name: mine }, traces: { processors: ${processors} } }`))
+  await program.says(/^ready in/m)
+  t.equal(await postSpans(program.url('receivers.otlp'), [jsonSpan('a'), jsonSpan('b')]), 200)
+  program.child.kill('SIGTERM')
+  t.equal(await program.ended, 0)
+  const [sent, received] = backend.taken.requests.flatMap((batch) => readSpans(batch))
+  t.match(sent, { name: 'exporter/nop/traces', attributes: { 'items.sent': 2 }, resource: { 'service.name': 'mine' } })
+  t.match(received, { name: 'receiver/otlp/TraceDataReceived', attributes: { accepted_spans: 2 } })
+  t.same([sent!.parentSpanId, sent!.traceId], [received!.spanId, received!.traceId])
 })

@@ -11,7 +11,7 @@ import type { RunningService } from '../pipeline/service.ts'
 import { printable } from '../printable.ts'
 import { createLog, type Log } from '../telemetry/log.ts'
 import { MemoryMeter } from '../telemetry/meter.ts'
-import { type RunningTelemetry, startTelemetry } from '../telemetry/telemetry.ts'
+import { openTraces, type RunningTelemetry, type RunningTraces, startTelemetry } from '../telemetry/telemetry.ts'
 import { drawPipelines } from './draw.ts'
 import { explainFailure } from './failure.ts'
 import { loadPrinting } from './loading.ts'
@@ -40,8 +40,11 @@ export async function run(
   const meter = new MemoryMeter()
   let service: RunningService
   let telemetry: RunningTelemetry
+  let traces: RunningTraces | undefined
   try {
-    service = await startService(config, { log, meter: (own) => meter.scoped(own), clock: systemClock })
+    traces = await openTraces(config.telemetry, { clock: systemClock, log: log('telemetry'), version: ownVersion() }, redact)
+    const tracer = traces === undefined ? {} : { tracer: traces.tracer }
+    service = await startService(config, { log, meter: (own) => meter.scoped(own), clock: systemClock, ...tracer })
     telemetry = await openTelemetry(config, service, meter, log('telemetry'))
   } catch (error) {
     err(`cannot start: ${explainFailure(error)}\n`)
@@ -52,7 +55,8 @@ export async function run(
   const traffic = reportTraffic(service.ledger, log('traffic'), systemClock)
   const signal = await stopping.asked
   traffic.stop()
-  return stop({ service, telemetry, log }, signal, config, err)
+  const told = { stop: async (): Promise<void> => void (await Promise.all([telemetry.stop(), traces?.stop()])) }
+  return stop({ service, telemetry: told, log }, signal, config, err)
 }
 
 async function openLog({ logLevel: level, logEncoding }: TelemetryConfig, write: (line: string) => void): Promise<Log> {

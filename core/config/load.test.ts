@@ -228,7 +228,7 @@ t.test('wrong settings of the service', async (t) => {
   t.same(await wrong('telemetry: { logs: { level: warning }, tracing: {} }'), [
     noPipeline,
     'a.yaml:3:31: service.telemetry.logs.level: found "warning"; accepted: debug, info, warn, error, DEBUG, INFO, WARN, ERROR',
-    'a.yaml:3:42: service.telemetry: unknown key "tracing"; accepted here: logs, metrics, resource',
+    'a.yaml:3:42: service.telemetry: unknown key "tracing"; accepted here: logs, metrics, traces, resource',
   ])
   const readers = (text: string): Promise<readonly string[]> =>
     faultsIn(around('', `    traces: { receivers: [otlp], exporters: [debug] }\n  telemetry: { metrics: { readers: [${text}] } }`))

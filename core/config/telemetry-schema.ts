@@ -2,7 +2,9 @@
 
 import type { Endpoint } from '../endpoint.ts'
 import { quoted } from '../printable.ts'
+import { endpointFault, otlpTarget, type OtlpTarget, ownOtlpSchema, type OwnOtlpSettings } from './own-otlp-schema.ts'
 import type { ConfigSchema } from './schema.ts'
+import { TRACES_SCHEMA, type TracesConfig, tracesConfig, tracesFaults, type TracesSettings } from './traces-schema.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 export const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error']
@@ -15,13 +17,9 @@ export interface TelemetryConfig {
     readonly level: 'none' | 'basic' | 'normal' | 'detailed'
     /** Where Prometheus reads. `isDefault`: nobody asked for just this address. */
     readonly pages: readonly { readonly endpoint: Endpoint; readonly isDefault: boolean }[]
-    readonly pushes: readonly {
-      readonly endpoint: string
-      readonly headers: Readonly<Record<string, string>>
-      readonly intervalMs: number
-      readonly timeoutMs: number
-    }[]
+    readonly pushes: readonly (OtlpTarget & { readonly intervalMs: number })[]
   }
+  readonly traces?: TracesConfig
   /** Attributes of the resource that the program's own telemetry comes from. */
   readonly resource: Readonly<Record<string, string>>
 }
@@ -37,29 +35,6 @@ const PROMETHEUS: ConfigSchema = {
     without_units: { enum: [true], default: true, description: 'As in the Collector; there is no other way.' },
   },
 }
-const OTLP: ConfigSchema = {
-  type: 'object',
-  required: ['endpoint'],
-  properties: {
-    protocol: { enum: ['http/protobuf'], default: 'http/protobuf', description: 'How they are sent.' },
-    endpoint: { type: 'string', description: 'Where to; `/v1/metrics` is added to an address without a path.' },
-    headers: {
-      type: 'array',
-      default: [],
-      description: 'Sent with each request.',
-      items: {
-        type: 'object',
-        required: ['name', 'value'],
-        properties: {
-          name: { type: 'string', description: 'The name of a header.' },
-          value: { type: 'string', secret: true, description: 'Its value.' },
-        },
-      },
-    },
-    timeout: { type: 'integer', minimum: 1, default: 10_000, description: 'How long one request may take, in milliseconds.' },
-  },
-}
-
 export const TELEMETRY_SCHEMA: ConfigSchema = {
   type: 'object',
   default: {},
@@ -103,7 +78,7 @@ export const TELEMETRY_SCHEMA: ConfigSchema = {
                 properties: {
                   interval: { type: 'integer', minimum: 1, default: 60_000, description: 'How often, in milliseconds.' },
                   timeout: { type: 'integer', minimum: 1, description: 'As in the Collector; that of the exporter counts.' },
-                  exporter: { type: 'object', required: ['otlp'], properties: { otlp: OTLP } },
+                  exporter: { type: 'object', required: ['otlp'], properties: { otlp: ownOtlpSchema('/v1/metrics') } },
                 },
               },
             },
@@ -111,6 +86,7 @@ export const TELEMETRY_SCHEMA: ConfigSchema = {
         },
       },
     },
+    traces: TRACES_SCHEMA,
     resource: {
       type: 'object',
       default: {},
@@ -144,16 +120,11 @@ export interface TelemetrySettings {
       readonly pull?: { readonly exporter: { readonly prometheus: { readonly host: string; readonly port: number } } }
       readonly periodic?: {
         readonly interval: number
-        readonly exporter: {
-          readonly otlp: {
-            readonly endpoint: string
-            readonly headers: readonly { readonly name: string; readonly value: string }[]
-            readonly timeout: number
-          }
-        }
+        readonly exporter: { readonly otlp: OwnOtlpSettings }
       }
     }[]
   }
+  readonly traces: TracesSettings
   readonly resource: {
     readonly attributes?: readonly { readonly name: string; readonly value: string }[]
   } & Readonly<Record<string, unknown>>
@@ -161,7 +132,7 @@ export interface TelemetrySettings {
 
 const DEFAULT_PAGE = { endpoint: { host: '127.0.0.1', port: 8888 }, isDefault: true }
 
-export function telemetryConfig({ logs, metrics, resource }: TelemetrySettings): TelemetryConfig {
+export function telemetryConfig({ logs, metrics, traces, resource }: TelemetrySettings): TelemetryConfig {
   const readers = metrics.readers ?? []
   const pages = readers.flatMap(({ pull }) => {
     if (pull === undefined) return []
@@ -170,11 +141,11 @@ export function telemetryConfig({ logs, metrics, resource }: TelemetrySettings):
   })
   const pushes = readers.flatMap(({ periodic }) => {
     if (periodic === undefined) return []
-    const { endpoint, headers, timeout } = periodic.exporter.otlp
-    const byName = Object.fromEntries(headers.map(({ name, value }) => [name, value]))
-    return [{ endpoint, headers: byName, intervalMs: periodic.interval, timeoutMs: timeout }]
+    return [{ ...otlpTarget(periodic.exporter.otlp), intervalMs: periodic.interval }]
   })
+  const ofTraces = tracesConfig(traces)
   return {
+    ...(ofTraces === undefined ? {} : { traces: ofTraces }),
     logLevel: logs.level.toLowerCase() as LogLevel,
     logEncoding: logs.encoding,
     metrics: { level: metrics.level, pages: metrics.readers === undefined ? [DEFAULT_PAGE] : pages, pushes },
@@ -193,7 +164,8 @@ function resourceOf({ attributes = [], ...rest }: TelemetrySettings['resource'])
 export function telemetryFaults(
   settings: TelemetrySettings,
 ): readonly { readonly path: readonly (string | number)[]; readonly message: string }[] {
-  return (settings.metrics.readers ?? []).flatMap(({ pull, periodic }, i) => {
+  const ofTraces = tracesFaults(settings.traces).map(({ path, message }) => ({ path: ['traces', ...path], message }))
+  const ofMetrics = (settings.metrics.readers ?? []).flatMap(({ pull, periodic }, i) => {
     const path = ['metrics', 'readers', i]
     if ((pull === undefined) === (periodic === undefined)) return [{ path, message: 'accepted: either "pull" or "periodic"' }]
     if (pull !== undefined) {
@@ -206,10 +178,8 @@ export function telemetryFaults(
         },
       ]
     }
-    const { endpoint } = periodic!.exporter.otlp
-    const url = URL.parse(endpoint)
-    if (url !== null && ['http:', 'https:'].includes(url.protocol) && url.username === '') return []
-    const message = `found ${quoted(endpoint)}; accepted: an address such as http://127.0.0.1:4318, without a password`
-    return [{ path: [...path, 'periodic', 'exporter', 'otlp', 'endpoint'], message }]
+    const message = endpointFault(periodic!.exporter.otlp.endpoint)
+    return message === undefined ? [] : [{ path: [...path, 'periodic', 'exporter', 'otlp', 'endpoint'], message }]
   })
+  return [...ofMetrics, ...ofTraces]
 }

@@ -8,7 +8,6 @@ import type {
   Capability,
   Connector,
   Consumer,
-  Exporter,
   ExporterFactory,
   Extension,
   ExtensionFactory,
@@ -27,6 +26,7 @@ import { Entry } from './entry.ts'
 import { type Branch, FanOut } from './fan-out.ts'
 import { queueOptionsOf } from '../config/queue-options.ts'
 import { SendingQueue } from './sending-queue.ts'
+import type { Tracer } from './tracer.ts'
 
 export interface Wiring {
   readonly log: (id: string) => Logger
@@ -35,6 +35,8 @@ export interface Wiring {
   readonly clock: Clock
   readonly ledger: Ledger
   readonly service: Service
+  /** Of the pipelines themselves, where anybody wants their traces. */
+  readonly tracer?: Tracer
 }
 
 /** A component that can be started and stopped, named as errors name it: `receivers.otlp`. */
@@ -72,7 +74,7 @@ class GraphBuilder {
   readonly #processorEdges: ProcessorEdges[] = []
   /** By id in every spelling: a reference may be written otherwise than the definition. */
   readonly #extensions = new Map<string, Extension>()
-  readonly #exporters = new Map<string, Exporter>()
+  readonly #exporters = new Map<string, Consumer>()
   readonly #queues = new Map<string, SendingQueue>()
   readonly #connectors = new Map<string, Connector>()
   readonly #entries = new Map<string, Consumer>()
@@ -150,7 +152,7 @@ class GraphBuilder {
     for (const [signal, consumer] of Object.entries(next) as [Signal, Consumer][]) {
       const edge = new ReceiverEdge(receiver, signal, consumer)
       this.#receiverEdges.push(edge)
-      counted[signal] = edge
+      counted[signal] = this.#wiring.tracer?.received(receiver, signal, edge) ?? edge
     }
     return counted
   }
@@ -201,15 +203,17 @@ class GraphBuilder {
       return built
     }
     const exporter = this.#config.exporters.get(id)!
-    const built =
-      this.#exporters.get(id) ?? (await this.#create('exporters', exporter, ({ factory }) => factory.create(configOf(exporter), settings)))
-    if (!this.#exporters.has(id)) this.#queueBefore(exporter, built)
-    this.#exporters.set(id, built)
-    return built
+    const built = this.#exporters.get(id)
+    if (built !== undefined) return built
+    const made = await this.#create('exporters', exporter, ({ factory }) => factory.create(configOf(exporter), settings))
+    const traced = this.#wiring.tracer?.sent(id, made) ?? made
+    this.#queueBefore(exporter, traced)
+    this.#exporters.set(id, traced)
+    return traced
   }
 
   /** It starts after its exporter, and stops before it. */
-  #queueBefore({ id, factory, config }: Configured<ExporterFactory>, exporter: Exporter): void {
+  #queueBefore({ id, factory, config }: Configured<ExporterFactory>, exporter: Consumer): void {
     const options = queueOptionsOf(factory.schema, config)
     if (options === undefined) return
     const { clock, log } = this.#wiring

@@ -5,6 +5,7 @@ import type { Logger, Meter, MetricAttributes } from '../component.ts'
 import type { ServiceConfig } from '../config/service.ts'
 import { Ledger } from '../ledger.ts'
 import type { Flow } from './edge.ts'
+import type { Tracer } from './tracer.ts'
 import { ComponentError, type Member, buildGraph } from './graph.ts'
 
 export type ServiceStatus = 'starting' | 'ready' | 'stopping'
@@ -26,6 +27,7 @@ export interface ServiceParts {
   readonly log: (id: string) => Logger
   readonly meter: (own: MetricAttributes) => Meter
   readonly clock: Clock
+  readonly tracer?: Tracer
 }
 
 /** @throws ComponentError naming the component that could not be created or started; whatever had started is stopped again. */

@@ -2,50 +2,31 @@
 // reader.
 
 import type { Clock } from '../clock.ts'
-import { HttpSender } from '../client/http-sender.ts'
 import type { Logger } from '../component.ts'
+import type { OtlpTarget } from '../config/own-otlp-schema.ts'
+import { OtlpPush } from './otlp-push.ts'
 
-export interface MetricsPushOptions {
-  readonly endpoint: string
-  readonly headers: Readonly<Record<string, string>>
+export interface MetricsPushOptions extends OtlpTarget {
   readonly intervalMs: number
-  readonly timeoutMs: number
-}
-
-/** Where `endpoint` is the address of a server alone, OTLP's path is added; otherwise it is the whole address. */
-export function metricsUrl(endpoint: string): URL {
-  const url = new URL(endpoint)
-  if (url.pathname === '/') url.pathname = '/v1/metrics'
-  return url
 }
 
 export class MetricsPush {
-  readonly #options: MetricsPushOptions
-  readonly #url: URL
+  readonly #intervalMs: number
   readonly #read: () => Uint8Array
-  readonly #sender: HttpSender
+  readonly #push: OtlpPush
   readonly #clock: Clock
-  readonly #log: Logger
   #timer: { cancel(): void } | undefined
   #sending: Promise<void> = Promise.resolve()
 
   constructor(options: MetricsPushOptions, read: () => Uint8Array, clock: Clock, log: Logger) {
-    this.#options = options
-    this.#url = metricsUrl(options.endpoint)
+    this.#intervalMs = options.intervalMs
     this.#read = read
     this.#clock = clock
-    this.#log = log
-    this.#sender = new HttpSender({
-      origin: this.#url.origin,
-      maxConnections: 1,
-      idleTimeoutMs: options.intervalMs * 2,
-      connectTimeoutMs: options.timeoutMs,
-      clock,
-    })
+    this.#push = new OtlpPush(options, '/v1/metrics', options.intervalMs * 2, clock, log)
   }
 
   start(): void {
-    this.#timer = this.#clock.after(this.#options.intervalMs, () => {
+    this.#timer = this.#clock.after(this.#intervalMs, () => {
       this.#sending = this.#send()
       void this.#sending.then(() => {
         if (this.#timer !== undefined) this.start()
@@ -59,22 +40,11 @@ export class MetricsPush {
     this.#timer = undefined
     await this.#sending
     await this.#send()
-    await this.#sender.destroy()
+    await this.#push.destroy()
   }
 
-  /** Never rejects. Metrics are cumulative: what was missed is in the next ones. */
-  async #send(): Promise<void> {
-    const headers = { ...this.#options.headers, 'content-type': 'application/x-protobuf' }
-    try {
-      const { status } = await this.#sender.post(
-        `${this.#url.pathname}${this.#url.search}`,
-        headers,
-        [this.#read()],
-        this.#options.timeoutMs,
-      )
-      if (status < 200 || status > 299) throw new Error(`the answer was ${status}`)
-    } catch (error) {
-      this.#log.warn({ endpoint: this.#options.endpoint, reason: (error as Error).message }, 'own metrics could not be sent')
-    }
+  /** Metrics are cumulative: what was missed is in the next ones. */
+  #send(): Promise<void> {
+    return this.#push.send(this.#read(), 'own metrics could not be sent')
   }
 }

@@ -100,7 +100,7 @@ function writeTimes(out: ByteWriter, { startUnixNano, nowUnixNano }: Reported): 
   writeFixed64(out, 0x19, nowUnixNano)
 }
 
-function writeAttributes(out: ByteWriter, tag: number, attributes: MetricAttributes): void {
+export function writeAttributes(out: ByteWriter, tag: number, attributes: Readonly<Record<string, string | bigint>>): void {
   for (const [key, value] of Object.entries(attributes)) {
     const body = out.begin(tag)
     writeKeyValue(out, key, value)
@@ -108,7 +108,7 @@ function writeAttributes(out: ByteWriter, tag: number, attributes: MetricAttribu
   }
 }
 
-function writeFixed64(out: ByteWriter, tag: number, value: bigint): void {
+export function writeFixed64(out: ByteWriter, tag: number, value: bigint): void {
   out.byte(tag)
   putFixed64(out, value)
 }

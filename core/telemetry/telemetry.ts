@@ -1,9 +1,10 @@
-// The program's own telemetry, set up as `service.telemetry` says: `run` starts it beside a running service.
+// The program's own telemetry, set up as `service.telemetry` says: `run` starts it beside a running service, and traces before it.
 
 import type { Clock } from '../clock.ts'
 import type { Logger, MetricAttributes } from '../component.ts'
 import type { TelemetryConfig } from '../config/telemetry-schema.ts'
 import { formatEndpoint } from '../endpoint.ts'
+import type { Tracer } from '../pipeline/tracer.ts'
 import type { MemoryMeter } from './meter.ts'
 import { MetricsPage } from './metrics-page.ts'
 import { metricsRequest } from './metrics-request.ts'
@@ -29,7 +30,7 @@ export async function startTelemetry(config: TelemetryConfig, service: Measured,
   if (config.metrics.level === 'none') return { stop: async () => {} }
   measureService(meter, service)
   const parting: { stop(): void | Promise<void> }[] = [measureProcess(meter, clock)]
-  const resource: MetricAttributes = { 'service.name': SCOPE, 'service.version': version, ...config.resource }
+  const resource = resourceOf(config, version)
   const startUnixNano = nano(clock)
   try {
     for (const { endpoint, isDefault } of config.metrics.pages) {
@@ -58,6 +59,36 @@ export async function startTelemetry(config: TelemetryConfig, service: Measured,
     throw error
   }
   return { stop: () => stopAll(parting) }
+}
+
+export interface RunningTraces {
+  readonly tracer: Tracer
+  /** Sends what waits. */
+  stop(): Promise<void>
+}
+
+/** Before a service is built, which traces itself with it. Undefined where there are to be no traces. */
+export async function openTraces(
+  config: TelemetryConfig,
+  { clock, log, version }: Omit<TelemetryParts, 'meter'>,
+  redact: (text: string) => string,
+): Promise<RunningTraces | undefined> {
+  if (config.traces === undefined) return undefined
+  const [{ PipelineTracer }, { TracePush }, { traceRequest }] = await Promise.all([
+    import('./pipeline-tracer.ts'),
+    import('./trace-push.ts'),
+    import('./trace-request.ts'),
+  ])
+  const from = { resource: resourceOf(config, version), scopeName: SCOPE, scopeVersion: version }
+  const pushes = config.traces.pushes.map((options) => new TracePush(options, (spans) => traceRequest(spans, from), clock, log))
+  const tracer = new PipelineTracer(config.traces.ratio, clock, redact, (span) => {
+    for (const push of pushes) push.add(span)
+  })
+  return { tracer, stop: () => stopAll(pushes) }
+}
+
+function resourceOf(config: TelemetryConfig, version: string): MetricAttributes {
+  return { 'service.name': SCOPE, 'service.version': version, ...config.resource }
 }
 
 async function stopAll(parting: readonly { stop(): void | Promise<void> }[]): Promise<void> {
