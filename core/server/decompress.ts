@@ -136,6 +136,7 @@ function inflateInPool(format: Format, body: Uint8Array, claimed: number, room: 
     if (settled) return
     settled = true
     engine.destroy()
+    if (result !== pieces[0]) free(pieces)
     done(result)
   }
   engine.on('data', (piece: Buffer) => {
@@ -152,6 +153,19 @@ function inflateInPool(format: Format, body: Uint8Array, claimed: number, room: 
     settle(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, total))
   })
   engine.end(body)
+}
+
+/** No page of it can be the pool that Node cuts small buffers from. */
+const LEAST_FREED_BYTES = 256 * 1024
+
+/**
+ * Gives the memory of pieces back now. A bomb is many megabytes of them, and garbage is collected far too late for a flood of bombs. The
+ * engine may still write behind a piece, so only buffers that are filled to the end are taken from it.
+ */
+function free(pieces: readonly Buffer[]): void {
+  for (const { buffer, byteOffset, length } of pieces)
+    if (buffer.byteLength >= LEAST_FREED_BYTES && byteOffset + length === buffer.byteLength && buffer instanceof ArrayBuffer)
+      buffer.transfer(0)
 }
 
 function leftOver(format: Format, body: Uint8Array, engine: { readonly bytesWritten: number }): Refusal | undefined {
