@@ -27,6 +27,13 @@ export async function sendWithTelemetrygen(run: string, { endpoint, protocol }: 
   if (certificates?.cert !== undefined) common.push('--mtls', `--client-cert=${certificates.cert}`, `--client-key=${certificates.key}`)
   if (protocol !== 'grpc') common.push('--otlp-http')
   const each = TELEMETRYGEN_ITEMS / 2
+  // Where one fails, the others may try again for a minute: they end with it.
+  const failed = new AbortController()
+  const sending = (args: readonly string[]): Promise<unknown> =>
+    promisify(execFile)(command, args, { timeout: 60_000, signal: failed.signal }).catch((error: unknown) => {
+      failed.abort()
+      throw error
+    })
   await Promise.all(
     [
       ['traces', `--traces=${each / 2}`, '--child-spans=1', '--span-links=2', '--status-code=Error'],
@@ -40,6 +47,6 @@ export async function sendWithTelemetrygen(run: string, { endpoint, protocol }: 
         `--trace-id=${'ab'.repeat(16)}`,
         `--span-id=${'cd'.repeat(8)}`,
       ],
-    ].map((args) => promisify(execFile)(command, [...args, ...common, ...typed], { timeout: 60_000 })),
+    ].map((args) => sending([...args, ...common, ...typed])),
   )
 }
