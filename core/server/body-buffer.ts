@@ -3,8 +3,13 @@
 import type { Room } from './decompress.ts'
 import { type Refusal, tooLarge } from './refusal.ts'
 
-/** What is believed of a Content-Length before the bytes are there; larger bodies grow by doubling. */
-const MAX_FIRST_BYTES = 256 * 1024
+/**
+ * What is believed of a Content-Length before the bytes are there: as much as Node reads at once. A thousand senders that begin large
+ * bodies and then wait must not take the room of those that send theirs.
+ */
+const MAX_FIRST_BYTES = 64 * 1024
+/** Larger bodies grow by this: once so much is there, the rest is believed so far. */
+const GROWTH = 4
 
 /** A piece that is a smaller part of what was read is copied: keeping it would pin, and cost, all of it. */
 const MAX_WASTE = 4
@@ -50,8 +55,11 @@ export class BodyBuffer {
   }
 
   #grow(needed: number): boolean {
-    const doubled = Math.max(needed, 2 * (this.#bytes?.length ?? 0))
-    const capacity = this.#expected < 0 ? doubled : Math.min(Math.max(doubled, MAX_FIRST_BYTES), Math.max(needed, this.#expected))
+    const had = this.#bytes?.length ?? 0
+    const capacity =
+      this.#expected < 0
+        ? Math.max(needed, 2 * had)
+        : Math.min(Math.max(needed, GROWTH * had, MAX_FIRST_BYTES), Math.max(needed, this.#expected))
     if (!this.#room.reserve(capacity)) return false
     const larger = Buffer.allocUnsafeSlow(capacity)
     if (this.#bytes !== undefined) {
