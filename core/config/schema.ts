@@ -3,6 +3,11 @@
 export interface ConfigSchema {
   readonly type?: 'object' | 'array' | 'string' | 'integer' | 'number' | 'boolean'
   readonly description?: string
+  /**
+   * Of a text: `duration`, such as `1m30s`, for `parseDuration`; `path`, which arrives absolute where it began with `./`. Of an integer:
+   * `bytes`, which may be written `64MiB` and arrives as a number.
+   */
+  readonly format?: 'duration' | 'path' | 'bytes'
   readonly default?: unknown
   readonly enum?: readonly unknown[]
   readonly properties?: { readonly [key: string]: ConfigSchema }

@@ -9,7 +9,7 @@ import type { Field, Message } from './schema.ts'
 import { SHAPES } from './shapes.ts'
 import { next, readUint32, skipValue, skipVarint } from './wire.ts'
 
-/** A request as one line of JSON. */
+/** A request as one line of JSON. It must have been admitted, as every chunk of a batch was: bytes that were not are not checked again. */
 export function toJson(signal: Signal, chunk: Uint8Array): string {
   const { bytes } = indexChunk(signal, chunk) // canonical where the request is odd: below, a singular field comes once
   return writeMessage(bytes, 0, bytes.length, SHAPES[signal].request)
