@@ -28,6 +28,7 @@ export const queueSchema = {
       default: 268_435_456,
       description: 'The most memory that what waits may take, whatever `queue_size` allows.',
     },
+    wait_for_result: { enum: [false], description: 'As in the Collector; to wait for the destination is to have no queue.' },
     block_on_overflow: {
       type: 'boolean',
       default: false,

@@ -86,9 +86,12 @@ t.test('only who may come again is told when: UNAVAILABLE has RetryInfo, RESOURC
   const details = detailsOf(later.status['grpc-status-details-bin'])
   t.match(details.toString(), /type\.googleapis\.com\/google\.rpc\.RetryInfo/)
   t.equal(details.subarray(-8).toString('hex'), '08021080cab5ee01', 'two seconds and 500,000,000 nanoseconds')
+  const alone = detailsOf(later.status['google.rpc.retryinfo-bin'])
+  t.equal(alone.toString('hex'), '0a0808021080cab5ee01', 'the same alone, for who looks there')
   const large = await send(bare, frame(Buffer.alloc(2 * MIB)))
   t.match(large, { code: '8', message: /larger than 1048576 bytes/ })
   t.notOk('grpc-status-details-bin' in large.status)
+  t.notOk('google.rpc.retryinfo-bin' in large.status)
 })
 
 t.test('limits hold before and after decompression', async (t) => {

@@ -15,7 +15,11 @@ const RETRY_INFO = 'type.googleapis.com/google.rpc.RetryInfo'
 export function statusHeaders({ code, message, retryAfterMs }: Refusal): string[] {
   const text = message.slice(0, MAX_MESSAGE_LENGTH).toWellFormed()
   const headers = ['grpc-status', String(code), 'grpc-message', percentEncoded(text)]
-  if (retryAfterMs !== undefined) headers.push('grpc-status-details-bin', withRetryInfo(code, text, retryAfterMs))
+  if (retryAfterMs !== undefined) {
+    const info = retryInfo(retryAfterMs)
+    // The second is where the SDK for Python looks (opentelemetry-exporter-otlp-proto-grpc); the first is where everybody else does.
+    headers.push('grpc-status-details-bin', inBase64(withDetail(code, text, info)), 'google.rpc.retryinfo-bin', inBase64(info))
+  }
   return headers
 }
 
@@ -28,23 +32,31 @@ function percentEncoded(text: string): string {
   })
 }
 
-/** In base64 without padding, as binary headers are. */
-function withRetryInfo(code: number, message: string, retryAfterMs: number): string {
+/** Binary headers have no padding. */
+function inBase64(bytes: Buffer): string {
+  return bytes.toString('base64').replaceAll('=', '')
+}
+
+function retryInfo(retryAfterMs: number): Buffer {
   const wholeMs = Math.max(1, Math.ceil(retryAfterMs))
-  const out = new ByteWriter(256)
-  out.byte(0x08)
-  out.varint(code)
-  out.text(0x12, message)
-  const any = out.begin(0x1a)
-  out.text(0x0a, RETRY_INFO)
-  const info = out.begin(0x12)
+  const out = new ByteWriter(32)
   const delay = out.begin(0x0a)
   out.byte(0x08)
   out.varint(Math.floor(wholeMs / 1000))
   out.byte(0x10)
   out.varint((wholeMs % 1000) * 1_000_000)
   out.end(delay)
-  out.end(info)
+  return out.copy()
+}
+
+function withDetail(code: number, message: string, info: Buffer): Buffer {
+  const out = new ByteWriter(256)
+  out.byte(0x08)
+  out.varint(code)
+  out.text(0x12, message)
+  const any = out.begin(0x1a)
+  out.text(0x0a, RETRY_INFO)
+  out.field(0x12, info)
   out.end(any)
-  return out.copy().toString('base64').replaceAll('=', '')
+  return out.copy()
 }
