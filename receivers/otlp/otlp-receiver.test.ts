@@ -5,11 +5,12 @@ import root from 'otlp-transformer-0213/build/src/generated/root.js'
 import t, { type Test } from 'tap'
 import { request } from 'undici'
 import { type Batch, type Consumer, PartialError, PermanentError, RetryableError, type Settings, systemClock } from '../../core/index.ts'
-import { serverTlsSchema } from '../../core/factory.ts'
+import { parseDuration, serverTlsSchema } from '../../core/factory.ts'
 import { CollectingConsumer, lifecycleSuite, TestSettings } from '../../core/testing/index.ts'
 import { factory, type OtlpConfig } from './factory.ts'
 import { defaultsOf } from './fixtures/defaults.ts'
-import type { HttpConfig } from './http-options.ts'
+import { type GrpcConfig, grpcSchema } from './grpc-options.ts'
+import { type HttpConfig, httpSchema } from './http-options.ts'
 import type { OtlpReceiver } from './otlp-receiver.ts'
 
 interface Codec {
@@ -260,6 +261,13 @@ t.test('what the walk refused and what downstream refused are added up', async (
   const { rejectedSpans, errorMessage } = partialOf((await post(url, requestOf({}, {}, {}, { traceId: Buffer.alloc(3) }))).body)
   t.equal(rejectedSpans, 3)
   t.match(errorMessage, /.; too old$/)
+})
+
+t.test('where nothing is configured, requests may have 64 MiB and connections are kept for 75 s at least', async (t) => {
+  const http = defaultsOf(httpSchema) as HttpConfig
+  t.equal(http.max_request_body_size, 64 * 1024 * 1024)
+  t.ok(parseDuration(http.idle_timeout) >= 75_000)
+  t.equal((defaultsOf(grpcSchema) as GrpcConfig).max_recv_msg_size_mib, 64)
 })
 
 t.test('limits and paths are as configured', async (t) => {
