@@ -10,6 +10,7 @@ import {
   numberedItems,
   numbersOf,
   processorSuite,
+  type TestClock,
   TestSettings,
   tracesBatch,
 } from '../../core/testing/index.ts'
@@ -89,6 +90,22 @@ t.test('an error concerns its item alone, which goes on as it came, and the log 
   ])
   t.equal(settings.counters['millrace_script_errors'], 1)
   t.same({ ...settings.drops }, {})
+})
+
+t.test('of very many errors the first are logged, without a stack for all others, and all are counted', async (t) => {
+  const { settings, processor } = await make(
+    t,
+    `export function span() { const error = new Error('no'); globalThis.stacks = (globalThis.stacks ?? 0) + (error.stack.includes(' at ') ? 1 : 0); throw error }`,
+  )
+  await processor.consume(numberedItems('traces', 500), Infinity)
+  t.equal(settings.lines.length, 10)
+  t.equal((globalThis as unknown as { stacks: number }).stacks, 10)
+  t.equal(settings.counters['millrace_script_errors'], 500)
+  t.ok(Error.stackTraceLimit > 0)
+  await (settings.clock as TestClock).advance(1000)
+  await processor.consume(numberedItems('traces', 500), Infinity)
+  t.equal(settings.lines.length, 20)
+  t.match(settings.lines[10], { fields: { where: /:1:\d+$/ } })
 })
 
 t.test('or it is left out, and the ledger knows', async (t) => {

@@ -8,6 +8,12 @@ import type { ScriptConfig } from './factory.ts'
 /** What the module exports for each signal. */
 const EXPORTS = { traces: 'span', metrics: 'dataPoint', logs: 'logRecord' } as const satisfies Record<Signal, string>
 
+/**
+ * Of what is thrown in a second, so many are logged. One costs ten microseconds, for its stack and its line: a request of many items that all
+ * fail would hold up everybody for seconds.
+ */
+const MAX_LOGGED = 10
+
 type ItemFunction = (item: Item, settings: Settings) => unknown
 
 export async function createScript(config: ScriptConfig, next: Consumer, settings: Settings): Promise<Processor> {
@@ -29,18 +35,33 @@ export async function createScript(config: ScriptConfig, next: Consumer, setting
 /** Whatever the function throws, its item goes on as it came, or is left out; the log says where in the file. */
 function guard(run: ItemFunction, url: string, { on_error: onError }: ScriptConfig, settings: Settings): (item: Item) => void {
   const failed = settings.meter.counter('millrace_script_errors', '{item}', 'Items for which the function of a script threw.')
+  let untilMs = -Infinity
+  let logged = 0
+  const isLogged = (): boolean => {
+    const nowMs = settings.clock.monotonicMs()
+    if (nowMs >= untilMs) {
+      untilMs = nowMs + 1000
+      logged = 0
+    }
+    return ++logged <= MAX_LOGGED
+  }
   return (item) => {
+    const { stackTraceLimit } = Error
+    if (logged >= MAX_LOGGED) Error.stackTraceLimit = settings.clock.monotonicMs() < untilMs ? 0 : stackTraceLimit
     try {
       const result = run(item, settings)
       if (result instanceof Promise) refusePromise(result)
     } catch (error) {
       failed(1)
-      settings.log.error(
-        { where: placeOf(error, url), reason: reasonOf(error), item: onError === 'drop' ? 'dropped' : 'kept' },
-        'the script threw',
-      )
+      if (isLogged())
+        settings.log.error(
+          { where: placeOf(error, url), reason: reasonOf(error), item: onError === 'drop' ? 'dropped' : 'kept' },
+          'the script threw',
+        )
       if (onError === 'drop') item.drop('the script threw')
       else (item as Item & Pick<otlp.ItemCursor, 'undo'>).undo()
+    } finally {
+      Error.stackTraceLimit = stackTraceLimit
     }
   }
 }
