@@ -1,4 +1,4 @@
-// The contract: everything a component imports, built in or published on npm.
+// What built-in components import: all of the contract, and what they share beyond it. Plugins get plugin.ts.
 
 export * from './factory.ts'
 export * from './batch.ts'

@@ -8,7 +8,7 @@ import { httpBackend } from './backend.ts'
 import { running } from './program.ts'
 import { sendHttp } from './senders.ts'
 
-const CONTRACT = join(import.meta.dirname, '../core/index.ts')
+const CONTRACT = join(import.meta.dirname, '../core/plugin.ts')
 
 t.test('a script that throws costs nobody else anything, and says where it stands', async (t) => {
   const [kept, dropped] = [await httpBackend(t), await httpBackend(t)]

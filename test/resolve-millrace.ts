@@ -3,7 +3,7 @@
 import { registerHooks } from 'node:module'
 
 const sources: Readonly<Record<string, string>> = {
-  millrace: new URL('../core/index.ts', import.meta.url).href,
+  millrace: new URL('../core/plugin.ts', import.meta.url).href,
   'millrace/testing': new URL('../core/testing/index.ts', import.meta.url).href,
 }
 

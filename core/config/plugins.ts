@@ -127,7 +127,7 @@ async function importFrom(specifier: string, from: URL): Promise<unknown> {
 function hookResolution(): void {
   const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js'
   const own = new Map([
-    ['millrace', new URL(`../index.${extension}`, import.meta.url).href],
+    ['millrace', new URL(`../plugin.${extension}`, import.meta.url).href],
     ['millrace/testing', new URL(`../testing/index.${extension}`, import.meta.url).href],
   ])
   registerHooks({
