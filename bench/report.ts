@@ -38,7 +38,7 @@ export function markdown(report: Report, scenarios: readonly Scenario[]): string
     `- machine: ${report.machine}`,
     `- Node ${report.node}, commit ${report.commit}`,
     `- \`${report.command}\``,
-    '- a trace is 5 spans in 3 services; a span is about 465 bytes with 10 attributes; every span has an id of its own; nothing over TLS',
+    '- a trace is 5 spans in 3 services; a span is about 465 bytes with 10 attributes; every span has an id of its own; over TLS only what says so',
     '- counts are spans; µs are CPU time (user and system) of the program alone, a span; each row is the median of its rounds',
     "- latency is the client's, in ms, from when a request was due (open) or sent (closed)",
     '',
