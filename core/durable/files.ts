@@ -1,0 +1,76 @@
+// What the durable log uses of a file system, and the real one: `SegmentLog` calls it, the tests hand over one that forgets.
+
+import { type FileHandle, mkdir, open, readdir, stat, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { own } from './owner.ts'
+
+export interface OpenFile {
+  /** Rejects where fewer bytes could be written than asked. */
+  write(parts: readonly Uint8Array[], offset: number): Promise<void>
+  /** Fewer bytes than asked only at the end of the file. */
+  read(offset: number, length: number): Promise<Uint8Array>
+  /** After it has settled, what was written survives a crash. After it has rejected it must not be called again: the kernel forgets what it could not write. */
+  sync(): Promise<void>
+  truncate(length: number): Promise<void>
+  close(): Promise<void>
+}
+
+export interface Files {
+  /** Makes the folder, and those above it. */
+  makeFolder(folder: string): Promise<void>
+  /** Rejects, naming the owner, where another process has the folder. Settles with what gives it back. */
+  own(folder: string): Promise<() => Promise<void>>
+  names(folder: string): Promise<readonly string[]>
+  size(folder: string, name: string): Promise<number>
+  /** `create` rejects where the file exists. */
+  open(folder: string, name: string, how: 'create' | 'read'): Promise<OpenFile>
+  remove(folder: string, name: string): Promise<void>
+  /** After it has settled, what was created and removed in the folder stays so after a crash. */
+  syncFolder(folder: string): Promise<void>
+}
+
+export const realFiles: Files = {
+  async makeFolder(folder) {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    await syncFolder(join(folder, '..'))
+  },
+  own,
+  names: (folder) => readdir(folder),
+  size: async (folder, name) => (await stat(join(folder, name))).size,
+  open: async (folder, name, how) => openFile(await open(join(folder, name), how === 'create' ? 'wx' : 'r', 0o600)),
+  remove: (folder, name) => unlink(join(folder, name)),
+  syncFolder,
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+function openFile(handle: FileHandle): OpenFile {
+  return {
+    async write(parts, offset) {
+      let length = 0
+      for (const part of parts) length += part.length
+      const { bytesWritten } = await handle.writev([...parts], offset)
+      if (bytesWritten !== length) throw new Error(`wrote ${bytesWritten} of ${length} bytes: is the disk full?`)
+    },
+    async read(offset, length) {
+      const bytes = Buffer.allocUnsafeSlow(length)
+      let have = 0
+      while (have < length) {
+        const { bytesRead } = await handle.read(bytes, have, length - have, offset + have)
+        if (bytesRead === 0) break
+        have += bytesRead
+      }
+      return bytes.subarray(0, have)
+    },
+    sync: () => handle.datasync(),
+    truncate: (length) => handle.truncate(length),
+    close: () => handle.close(),
+  }
+}

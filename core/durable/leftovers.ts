@@ -1,0 +1,99 @@
+// What an earlier run left in the folder of a durable log: its segments, its marks, and what is damaged beyond reading. `segment-log.ts` calls it.
+
+import type { Files } from './files.ts'
+import { baseOfSegment, FORMAT_VERSION, HEADER_BYTES, marksName, marksOf, readMarks, readSegmentHeader, segmentName } from './format.ts'
+import { Segment } from './segment.ts'
+
+export interface Leftovers {
+  readonly segments: Segment[]
+  readonly nextBase: number
+  readonly damaged: number
+  readonly tornBytes: number
+}
+
+/** Reads headers alone: how long it takes does not grow with what the segments hold. */
+export async function findSegments(folder: string, files: Files): Promise<Leftovers> {
+  const names = [...(await files.names(folder))].sort()
+  const segments: Segment[] = []
+  let [nextBase, damaged, tornBytes] = [0, 0, 0]
+  for (const name of names) {
+    const base = baseOfSegment(name)
+    if (base === undefined) continue
+    const size = await files.size(folder, name)
+    const head = await readWhole(folder, files, name, Math.min(size, HEADER_BYTES))
+    const header = readSegmentHeader(head)
+    nextBase = Math.max(nextBase, base + size + 1)
+    if (header !== undefined && header.version > FORMAT_VERSION) throw newer(folder, name, header.version)
+    if (header?.base === base) segments.push(new Segment(folder, files, base, header.salt, size))
+    else if (head.every((byte) => byte === 0) || size < HEADER_BYTES) {
+      // A crash before the first sync: nothing in it was acknowledged.
+      tornBytes += size
+      await files.remove(folder, name)
+    } else {
+      if (await keep(folder, files, name, await readWhole(folder, files, name, size))) damaged++
+      await files.remove(folder, name)
+    }
+  }
+  await matchMarks(folder, files, names, segments)
+  return { segments, nextBase, damaged, tornBytes }
+}
+
+/** Marks whose segment is gone are of no use. */
+async function matchMarks(folder: string, files: Files, names: readonly string[], segments: readonly Segment[]): Promise<void> {
+  const byBase = new Map(segments.map((segment) => [segment.base, segment]))
+  for (const name of names) {
+    const marks = marksOf(name)
+    if (marks === undefined || name !== marksName(marks.base, marks.number)) continue
+    const segment = byBase.get(marks.base)
+    if (segment === undefined) await files.remove(folder, name)
+    else segment.found(name, marks.number)
+  }
+}
+
+function newer(folder: string, name: string, version: number): Error {
+  return new Error(
+    `${folder}/${name} is of format version ${version}, made by a newer Millrace: this one reads versions up to ${FORMAT_VERSION}`,
+  )
+}
+
+export async function readReleased(folder: string, files: Files, segment: Segment): Promise<number[]> {
+  const released: number[] = []
+  for (const name of segment.marks) {
+    released.push(...readMarks(await readWhole(folder, files, name, await files.size(folder, name)), segment.salt))
+  }
+  return released
+}
+
+/** Keeps damaged bytes of a segment in a folder of their own; false where an earlier run has done so. */
+export function setAside(folder: string, files: Files, segment: Segment, bytes: Uint8Array, position: number): Promise<boolean> {
+  const from = position - segment.base
+  return keep(folder, files, `${segmentName(segment.base)}.${segment.salt.toString(16)}.${from}-${from + bytes.length}`, bytes)
+}
+
+async function keep(folder: string, files: Files, name: string, bytes: Uint8Array): Promise<boolean> {
+  const aside = `${folder}/damaged`
+  await files.makeFolder(aside)
+  if ((await files.names(aside)).includes(name)) return false
+  // Where the disk takes no more, the records around the damaged ones are worth more than these bytes.
+  const file = await files.open(aside, name, 'create').catch(() => undefined)
+  if (file === undefined) return true
+  try {
+    await file.write([bytes], 0)
+    await file.sync()
+    await files.syncFolder(aside)
+  } catch {
+    // As above.
+  } finally {
+    await file.close().catch(() => {})
+  }
+  return true
+}
+
+async function readWhole(folder: string, files: Files, name: string, length: number): Promise<Uint8Array> {
+  const file = await files.open(folder, name, 'read')
+  try {
+    return await file.read(0, length)
+  } finally {
+    await file.close().catch(() => {})
+  }
+}

@@ -1,0 +1,125 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import t from 'tap'
+import { TestClock } from '../testing/test-clock.ts'
+import { crc32c } from './crc32c.ts'
+import { FullError, SegmentLog } from './segment-log.ts'
+
+const options = { maxBytes: 2 ** 20 }
+const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString()
+const record = (text: string): Uint8Array[] => [Buffer.from(text)]
+
+t.test('on a real disk, what was appended and not released is there after a restart, oldest first', async (t) => {
+  const folder = join(t.testdir(), 'queue')
+  const log = await SegmentLog.open(folder, options)
+  const positions = await Promise.all(['a', 'b', 'c', 'd'].map((text) => log.append(record(text))))
+  t.equal(log.records, 4)
+  await log.release(positions[1] as number)
+  await log.close()
+  await t.rejects(log.append(record('e')), { message: /is closed/ })
+
+  const again = await SegmentLog.open(folder, options)
+  const page = await again.read(0, 1000)
+  t.strictSame(
+    page.records.map(({ bytes }) => text(bytes)),
+    ['a', 'c', 'd'],
+  )
+  t.strictSame(await again.read(page.next, 1000), { records: [], next: page.next })
+  await again.append([Buffer.from('in '), Buffer.from('parts')])
+  t.equal(text((await again.read(page.next, 1)).records[0]?.bytes as Uint8Array), 'in parts')
+  for (const { position } of page.records) await again.release(position)
+  await again.close()
+  t.equal(readdirSync(folder).filter((name) => name.endsWith('.segment')).length, 1, 'a segment that nobody wants is removed')
+  t.notOk(readdirSync(folder).some((name) => name.endsWith('.released')))
+})
+
+t.test('a log that is full refuses, and takes again what there is room for', async (t) => {
+  const log = await SegmentLog.open(join(t.testdir(), 'queue'), { maxBytes: 4000 })
+  const first = await log.append([Buffer.alloc(2000)])
+  await t.rejects(log.append([Buffer.alloc(2000)]), FullError)
+  await log.release(first)
+  while (log.bytes > 0) await setImmediate()
+  await log.append([Buffer.alloc(2000)])
+  await log.close()
+})
+
+t.test('a folder has one owner: the second is told its pid', async (t) => {
+  const folder = join(t.testdir(), 'queue')
+  const log = await SegmentLog.open(folder, options)
+  await t.rejects(SegmentLog.open(folder, options), { message: new RegExp(`in use by the process with pid ${process.pid}`) })
+  await log.close()
+  await (await SegmentLog.open(folder, options)).close()
+})
+
+t.test('a process that was killed keeps neither the folder nor what it had acknowledged', async (t) => {
+  const folder = join(t.testdir(), 'queue')
+  const script = `
+    const { SegmentLog } = await import(${JSON.stringify(new URL('segment-log.ts', import.meta.url).href)})
+    const log = await SegmentLog.open(${JSON.stringify(folder)}, { maxBytes: 2 ** 20 })
+    await log.append([Buffer.from('acknowledged')])
+    console.log('acknowledged')
+    setInterval(() => {}, 1000)`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
+  await once(child.stdout, 'readable')
+  await t.rejects(SegmentLog.open(folder, options), { message: new RegExp(`pid ${child.pid}`) })
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  const log = await SegmentLog.open(folder, options)
+  t.equal(text((await log.read(0, 1000)).records[0]?.bytes as Uint8Array), 'acknowledged')
+  await log.close()
+})
+
+t.test('what a newer version wrote is refused by name', async (t) => {
+  const folder = join(t.testdir(), 'queue')
+  const log = await SegmentLog.open(folder, options)
+  await log.append(record('a'))
+  await log.close()
+  const file = join(folder, readdirSync(folder).find((name) => name.endsWith('.segment')) as string)
+  const bytes = readFileSync(file)
+  bytes.writeUInt32LE(2, 8)
+  bytes.writeUInt32LE(crc32c(bytes.subarray(0, 60)), 60)
+  writeFileSync(file, bytes)
+  await t.rejects(SegmentLog.open(folder, options), { message: /\.segment is of format version 2, made by a newer Millrace/ })
+})
+
+t.test('each flipped byte of a log costs no other record than its own', async (t) => {
+  const folder = join(t.testdir(), 'queue')
+  const log = await SegmentLog.open(folder, options)
+  await Promise.all(['aaaa', 'bbbb', 'cccc'].map((text) => log.append(record(text))))
+  await log.close()
+  const file = join(folder, readdirSync(folder).find((name) => name.endsWith('.segment')) as string)
+  const whole = readFileSync(file)
+  for (let i = 0; i < whole.length; i++) {
+    const bytes = Buffer.from(whole)
+    bytes[i] = (bytes[i] as number) ^ 1
+    writeFileSync(file, bytes)
+    const damaged = await SegmentLog.open(folder, options)
+    const records = (await damaged.read(0, 1000)).records.map(({ bytes }) => text(bytes))
+    // The header stands twice; a record is 32 bytes of header and 4 of payload.
+    const lost = i < 128 ? -1 : Math.floor((i - 128) / 36)
+    t.strictSame(
+      records,
+      ['aaaa', 'bbbb', 'cccc'].filter((_, index) => index !== lost),
+      `byte ${i}`,
+    )
+    await damaged.close()
+  }
+  t.not(readdirSync(join(folder, 'damaged')).length, 0, 'they are set aside')
+})
+
+t.test('records that are too old are dropped with their segment, and counted', async (t) => {
+  const folder = join(t.testdir(), 'queue')
+  const clock = new TestClock()
+  const log = await SegmentLog.open(folder, options)
+  await log.append(record('old'))
+  await log.close()
+  clock.wallStartMs = Date.now() + 60_000
+  const again = await SegmentLog.open(folder, { ...options, maxAgeMs: 50_000, clock })
+  await again.surveyed()
+  t.strictSame((await again.read(0, 1000)).records, [])
+  t.equal(again.expired, 1)
+  await again.close()
+})

@@ -1,0 +1,339 @@
+// The durable log: records that survive a crash once `append` has settled, until they are released. Queues on disk stand on it.
+
+import { randomBytes } from 'node:crypto'
+import { type Clock, systemClock } from '../clock.ts'
+import { crc32c } from './crc32c.ts'
+import { type Files, realFiles } from './files.ts'
+import { RECORD_HEADER_BYTES, readRecordHeader, writeRecordHeader } from './format.ts'
+import { findSegments, readReleased, setAside } from './leftovers.ts'
+import { Segment } from './segment.ts'
+import { survey } from './survey.ts'
+
+/** Where a record is: it grows with every record, and names it until it is released. */
+export type Position = number
+
+export interface SegmentLogOptions {
+  /** Files of the log together; `append` rejects with a FullError rather than go past it. */
+  readonly maxBytes: number
+  /** A segment is closed when it has grown to this. At most a quarter of `maxBytes`; 16 MiB without it. */
+  readonly segmentBytes?: number
+  /** Segments whose newest record is older are dropped, and their records counted as expired. Without it, never. */
+  readonly maxAgeMs?: number
+  readonly clock?: Clock
+}
+
+export interface DurableRecord {
+  readonly position: Position
+  /** A part of a larger buffer: whoever keeps it for long copies it. */
+  readonly bytes: Uint8Array
+}
+export interface Page {
+  readonly records: readonly DurableRecord[]
+  /** Where to read on. */
+  readonly next: Position
+}
+
+/** There is no room within `maxBytes`: what was offered is not in the log. */
+export class FullError extends Error {
+  override readonly name = 'FullError'
+}
+
+interface Append {
+  readonly parts: readonly Uint8Array[]
+  readonly length: number
+  readonly crc: number
+  readonly settled: PromiseWithResolvers<Position>
+}
+interface Release {
+  readonly segment: Segment
+  readonly position: Position
+  readonly settled: PromiseWithResolvers<void>
+}
+
+/** Smaller segments would cost more in files than they hold. */
+const DEFAULT_SEGMENT_BYTES = 16 * 1024 * 1024
+
+export class SegmentLog {
+  readonly #folder: string
+  readonly #files: Files
+  readonly #maxBytes: number
+  readonly #segmentBytes: number
+  readonly #maxAgeMs: number
+  readonly #clock: Clock
+  readonly #disown: () => Promise<void>
+  /** Oldest first; the last may be written to. */
+  readonly #segments: Segment[]
+  #nextBase: number
+  #appends: Append[] = []
+  #pendingBytes = 0
+  #releases: Release[] = []
+  #writing: Promise<void> | undefined
+  readonly #surveys = new Map<Segment, Promise<void>>()
+  #closed = false
+  #damaged = 0
+  #tornBytes = 0
+  #expired = 0
+
+  private constructor(
+    folder: string,
+    options: SegmentLogOptions,
+    files: Files,
+    disown: () => Promise<void>,
+    found: Awaited<ReturnType<typeof findSegments>>,
+  ) {
+    this.#folder = folder
+    this.#files = files
+    this.#maxBytes = options.maxBytes
+    this.#segmentBytes = Math.min(options.segmentBytes ?? DEFAULT_SEGMENT_BYTES, options.maxBytes / 4)
+    this.#maxAgeMs = options.maxAgeMs ?? Infinity
+    this.#clock = options.clock ?? systemClock
+    this.#disown = disown
+    this.#segments = found.segments
+    this.#nextBase = found.nextBase
+    this.#damaged = found.damaged
+    this.#tornBytes = found.tornBytes
+  }
+
+  /** Rejects where another process has the folder, or where a newer version wrote what is in it. */
+  static async open(folder: string, options: SegmentLogOptions, files: Files = realFiles): Promise<SegmentLog> {
+    await files.makeFolder(folder)
+    const disown = await files.own(folder)
+    try {
+      return new SegmentLog(folder, options, files, disown, await findSegments(folder, files))
+    } catch (error) {
+      await disown()
+      throw error
+    }
+  }
+
+  /** Bytes of all segments. */
+  get bytes(): number {
+    return this.#segments.reduce((sum, segment) => sum + segment.bytes, 0)
+  }
+  /** Records that are not released, in the segments that were looked through: see `surveyed`. */
+  get records(): number {
+    return this.#segments.reduce((sum, segment) => sum + (segment.wanted?.size ?? 0), 0)
+  }
+  /** Records, or runs of bytes where records were, that were found damaged by this run and set aside. */
+  get damaged(): number {
+    return this.#damaged
+  }
+  /** Bytes of writes that a crash cut off, none of them acknowledged. */
+  get tornBytes(): number {
+    return this.#tornBytes
+  }
+  /** Records that were older than `maxAgeMs`. */
+  get expired(): number {
+    return this.#expired
+  }
+
+  /**
+   * Settles once the record survives a crash. Whoever appends while another sync runs shares the next. When it rejects the record is not
+   * acknowledged; after a crash it may be there all the same.
+   */
+  async append(parts: readonly Uint8Array[]): Promise<Position> {
+    this.#assertOpen()
+    let length = 0
+    let crc = 0
+    for (const part of parts) {
+      length += part.length
+      crc = crc32c(part, crc)
+    }
+    const size = RECORD_HEADER_BYTES + length
+    this.#expire()
+    if (this.bytes + this.#pendingBytes + size > this.#maxBytes) {
+      throw new FullError(`${this.#folder} holds ${this.bytes} bytes: a record of ${length} would exceed the limit of ${this.#maxBytes}`)
+    }
+    const settled = Promise.withResolvers<Position>()
+    this.#appends.push({ parts, length, crc, settled })
+    this.#pendingBytes += size
+    this.#write()
+    return settled.promise
+  }
+
+  /** Settles once it survives a crash that the record is done with: until then it may come again. In any order; safe twice. Where it rejects, the next release in the same segment tries again for both. */
+  async release(position: Position): Promise<void> {
+    this.#assertOpen()
+    const segment = this.#segments.findLast(({ base }) => base <= position)
+    if (segment?.wanted?.delete(position) !== true) return
+    const settled = Promise.withResolvers<void>()
+    this.#releases.push({ segment, position, settled })
+    this.#write()
+    return settled.promise
+  }
+
+  /** Records that are not released, oldest first, from `from` on: at least one where there is one, and then at most `maxBytes` of the file. */
+  async read(from: Position, maxBytes: number): Promise<Page> {
+    this.#assertOpen()
+    for (const segment of this.#segments.slice()) {
+      if (segment !== this.#segments.at(-1) && segment.base + segment.bytes <= from) continue
+      await this.#survey(segment)
+      const page = await this.#readFrom(segment, from, maxBytes)
+      if (page !== undefined) return page
+    }
+    return { records: [], next: from }
+  }
+
+  /** Settles when everything that an earlier run left was looked through; `read` looks on its way. */
+  async surveyed(): Promise<void> {
+    for (const segment of this.#segments.slice()) await this.#survey(segment)
+  }
+
+  /** Waits for what was appended and released. */
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    await this.#writing
+    for (const segment of this.#segments) await segment.close()
+    await this.#disown()
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new Error(`${this.#folder} is closed`)
+  }
+
+  async #readFrom(segment: Segment, from: Position, maxBytes: number): Promise<Page | undefined> {
+    const chosen: [Position, number][] = []
+    let start = 0
+    let end = 0
+    for (const [position, length] of segment.wanted ?? []) {
+      if (position < from) continue
+      if (chosen.length === 0) start = position - segment.base
+      else if (segment.endOf(position, length) - start > maxBytes) break
+      end = segment.endOf(position, length)
+      chosen.push([position, length])
+    }
+    if (chosen.length === 0) return undefined
+    const bytes = await segment.read(start, end - start)
+    const records: DurableRecord[] = []
+    for (const [position, length] of chosen) {
+      const at = position - segment.base - start
+      const payload = bytes.subarray(at + RECORD_HEADER_BYTES, at + RECORD_HEADER_BYTES + length)
+      const header = readRecordHeader(bytes, at, position, segment.salt)
+      if (header?.length === payload.length && crc32c(payload) === header.payloadCrc) records.push({ position, bytes: payload })
+      else if (segment.wanted?.delete(position) === true)
+        await this.#setAside(segment, bytes.subarray(at, at + RECORD_HEADER_BYTES + length), position)
+    }
+    return { records, next: segment.base + end }
+  }
+
+  #survey(segment: Segment): Promise<void> {
+    if (segment.wanted !== undefined) return Promise.resolve()
+    let running = this.#surveys.get(segment)
+    if (running === undefined) {
+      running = this.#surveyNow(segment).finally(() => this.#surveys.delete(segment))
+      this.#surveys.set(segment, running)
+    }
+    return running
+  }
+
+  async #surveyNow(segment: Segment): Promise<void> {
+    const bytes = await segment.read(0, segment.bytes)
+    const found = survey(bytes, segment.base, segment.salt)
+    for (const [from, to] of found.damaged) await this.#setAside(segment, bytes.subarray(from, to), segment.base + from)
+    for (const position of await readReleased(this.#folder, this.#files, segment)) found.lengths.delete(position)
+    this.#tornBytes += found.tornBytes
+    segment.newestMs = found.newestMs
+    segment.wanted = found.lengths
+    this.#expire()
+    if (segment.wanted.size === 0) this.#write()
+  }
+
+  async #setAside(segment: Segment, bytes: Uint8Array, position: Position): Promise<void> {
+    if (await setAside(this.#folder, this.#files, segment, bytes, position)) this.#damaged++
+  }
+
+  #expire(): void {
+    const before = this.#clock.now().getTime() - this.#maxAgeMs
+    for (const segment of this.#segments) {
+      if (segment.open || segment.wanted === undefined || segment.newestMs >= before) continue
+      this.#expired += segment.wanted.size
+      segment.wanted.clear()
+      this.#write()
+    }
+  }
+
+  #write(): void {
+    this.#writing ??= this.#writeAll()
+  }
+
+  async #writeAll(): Promise<void> {
+    // Whoever appends in the same turn shares the first sync.
+    await Promise.resolve()
+    do {
+      const releases = this.#releases
+      this.#releases = []
+      await Promise.all([this.#commitAppends(), this.#commitReleases(releases)])
+      await this.#removeDone()
+    } while (this.#appends.length > 0 || this.#releases.length > 0)
+    // In the same turn as the look at the lists, or whoever comes in between waits for ever.
+    this.#writing = undefined
+  }
+
+  /** Only between commits, so that nobody writes to what goes. Where a file cannot be removed now, the next run finds it with its marks, and removes it. */
+  async #removeDone(): Promise<void> {
+    for (const segment of this.#segments.slice()) {
+      if (segment.wanted?.size !== 0 || this.#releases.some((release) => release.segment === segment)) continue
+      if (segment.open && segment.bytes < this.#segmentBytes / 4) continue
+      this.#segments.splice(this.#segments.indexOf(segment), 1)
+      await segment.remove().catch(() => {})
+    }
+  }
+
+  async #commitAppends(): Promise<void> {
+    if (this.#appends.length === 0) return
+    let taken: Append[] = []
+    try {
+      const segment = await this.#segmentToWrite()
+      const timeMs = this.#clock.now().getTime()
+      const parts: Uint8Array[] = []
+      const positions: Position[] = []
+      let end = segment.end
+      while (taken.length < this.#appends.length && (taken.length === 0 || end < this.#segmentBytes)) {
+        const append = this.#appends[taken.length] as Append
+        const position = segment.base + end
+        parts.push(writeRecordHeader({ length: append.length, position, timeMs, payloadCrc: append.crc }, segment.salt), ...append.parts)
+        positions.push(position)
+        end += RECORD_HEADER_BYTES + append.length
+        taken.push(append)
+      }
+      this.#nextBase = segment.base + end
+      await segment.commit(parts, end)
+      segment.newestMs = timeMs
+      for (const [i, { length, settled }] of taken.entries()) {
+        segment.wanted?.set(positions[i] as Position, length)
+        settled.resolve(positions[i] as Position)
+      }
+    } catch (error) {
+      if (taken.length === 0) taken = [...this.#appends]
+      for (const { settled } of taken) settled.reject(error)
+    }
+    this.#appends = this.#appends.slice(taken.length)
+    for (const { length } of taken) this.#pendingBytes -= RECORD_HEADER_BYTES + length
+  }
+
+  async #segmentToWrite(): Promise<Segment> {
+    const last = this.#segments.at(-1)
+    if (last?.open === true && last.end < this.#segmentBytes) return last
+    await last?.seal()
+    const segment = await Segment.create(this.#folder, this.#files, this.#nextBase, randomBytes(4).readUInt32LE())
+    // Names only grow, also where this one fails.
+    this.#nextBase++
+    this.#segments.push(segment)
+    return segment
+  }
+
+  async #commitReleases(releases: readonly Release[]): Promise<void> {
+    const bySegment = Map.groupBy(releases, ({ segment }) => segment)
+    await Promise.all([...bySegment].map(([segment, group]) => this.#commitMarks(segment, group)))
+  }
+
+  async #commitMarks(segment: Segment, group: readonly Release[]): Promise<void> {
+    try {
+      await segment.mark(group.map(({ position }) => position))
+      for (const { settled } of group) settled.resolve()
+    } catch (error) {
+      for (const { settled } of group) settled.reject(error)
+    }
+  }
+}

@@ -1,0 +1,147 @@
+// One file of the durable log and the marks beside it: what is written, what is acknowledged, what is still wanted. `segment-log.ts` calls it.
+
+import type { Files, OpenFile } from './files.ts'
+import { HEADER_BYTES, marksName, RECORD_HEADER_BYTES, segmentName, writeMarks, writeSegmentHeader } from './format.ts'
+
+export class Segment {
+  readonly base: number
+  readonly salt: number
+  /** Bytes of the file that are acknowledged, or that an earlier run left. Nothing beyond is read. */
+  bytes: number
+  newestMs = 0
+  /** The payload's length of every record that is not released, by position, oldest first. Undefined until somebody looked. */
+  wanted: Map<number, number> | undefined
+  /** The names of all files of marks. */
+  readonly marks: string[] = []
+  /** Set while it is written to. */
+  #file: OpenFile | undefined
+  #marksFile: OpenFile | undefined
+  #marksBytes = 0
+  #nextMarks = 0
+  /** Released, with a mark that could not be synced. */
+  #unmarked: readonly number[] = []
+  readonly #folder: string
+  readonly #files: Files
+
+  constructor(folder: string, files: Files, base: number, salt: number, bytes: number) {
+    this.#folder = folder
+    this.#files = files
+    this.base = base
+    this.salt = salt
+    this.bytes = bytes
+  }
+
+  /** A new one, to write to. Nothing of it is synced before its first record is. */
+  static async create(folder: string, files: Files, base: number, salt: number): Promise<Segment> {
+    const segment = new Segment(folder, files, base, salt, 0)
+    segment.wanted = new Map()
+    segment.#file = await files.open(folder, segmentName(base), 'create')
+    return segment
+  }
+
+  get open(): boolean {
+    return this.#file !== undefined
+  }
+
+  /** An earlier run's file of marks: this run writes one of its own. */
+  found(name: string, number: number): void {
+    this.marks.push(name)
+    this.#nextMarks = Math.max(this.#nextMarks, number + 1)
+  }
+
+  /** Where the next record's bytes go. */
+  get end(): number {
+    return Math.max(this.bytes, HEADER_BYTES)
+  }
+
+  /** Settles once `parts` survive a crash. Once it has rejected, the file is not written to again, and never synced. */
+  async commit(parts: readonly Uint8Array[], end: number): Promise<void> {
+    const file = this.#file
+    if (file === undefined) throw new Error(`${segmentName(this.base)} is closed`)
+    try {
+      if (this.bytes === 0) {
+        await file.write([writeSegmentHeader(this.base, this.salt), ...parts], 0)
+        await file.sync()
+        await this.#files.syncFolder(this.#folder)
+      } else {
+        await file.write(parts, this.bytes)
+        await file.sync()
+      }
+      this.bytes = end
+    } catch (error) {
+      await this.#giveUp(file)
+      throw error
+    }
+  }
+
+  /** What was never acknowledged should not come back after a restart; where even that fails, it comes once more than it was asked for. */
+  async #giveUp(file: OpenFile): Promise<void> {
+    this.#file = undefined
+    await file.truncate(this.bytes).catch(() => {})
+    await file.close().catch(() => {})
+    if (this.bytes === 0) await this.#files.remove(this.#folder, segmentName(this.base)).catch(() => {})
+  }
+
+  /** Settles once it survives a crash that these records are released. Once it has rejected, the next call begins a file anew. */
+  async mark(positions: readonly number[]): Promise<void> {
+    const all = [...this.#unmarked, ...positions]
+    let file = this.#marksFile
+    const isNew = file === undefined
+    try {
+      if (file === undefined) {
+        const name = marksName(this.base, this.#nextMarks++)
+        file = this.#marksFile = await this.#files.open(this.#folder, name, 'create')
+        this.marks.push(name)
+        this.#marksBytes = 0
+      }
+      const bytes = writeMarks(all, this.salt)
+      await file.write([bytes], this.#marksBytes)
+      this.#marksBytes += bytes.length
+      await file.sync()
+      if (isNew) await this.#files.syncFolder(this.#folder)
+      this.#unmarked = []
+    } catch (error) {
+      this.#unmarked = all
+      this.#marksFile = undefined
+      await file?.close().catch(() => {})
+      throw error
+    }
+  }
+
+  /** Stops writing: what is acknowledged stays readable. */
+  async seal(): Promise<void> {
+    const file = this.#file
+    this.#file = undefined
+    await file?.close().catch(() => {})
+  }
+
+  async close(): Promise<void> {
+    await this.seal()
+    const file = this.#marksFile
+    this.#marksFile = undefined
+    await file?.close().catch(() => {})
+  }
+
+  /** The marks go last: a segment that came back without them would deliver everything again. */
+  async remove(): Promise<void> {
+    await this.close()
+    await this.#files.remove(this.#folder, segmentName(this.base))
+    await this.#files.syncFolder(this.#folder)
+    for (const name of this.marks) await this.#files.remove(this.#folder, name)
+  }
+
+  /** Bytes of the file, acknowledged ones alone. */
+  async read(from: number, length: number): Promise<Uint8Array> {
+    const file = await this.#files.open(this.#folder, segmentName(this.base), 'read')
+    try {
+      return await file.read(from, length)
+    } finally {
+      await file.close().catch(() => {})
+    }
+  }
+
+  /** A record's end in the file. */
+  endOf(position: number, length: number): number {
+    return position - this.base + RECORD_HEADER_BYTES + length
+  }
+}
