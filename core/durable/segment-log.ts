@@ -204,7 +204,12 @@ export class SegmentLog {
       chosen.push([position, length])
     }
     if (chosen.length === 0) return undefined
-    const bytes = await segment.read(start, end - start)
+    const bytes = await segment.read(start, end - start).catch((error: unknown) => {
+      // Everything in it was released meanwhile, and its file removed.
+      if (!this.#segments.includes(segment)) return undefined
+      throw error
+    })
+    if (bytes === undefined) return undefined
     const records: DurableRecord[] = []
     for (const [position, length] of chosen) {
       const at = position - segment.base - start
