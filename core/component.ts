@@ -3,6 +3,7 @@
 import type { Batch, Origin, Signal } from './batch.ts'
 import type { Clock } from './clock.ts'
 import type { ConfigOf, ConfigSchema } from './config/schema.ts'
+import type { DurableLog, Storage } from './storage.ts'
 
 export interface Consumer {
   /**
@@ -39,6 +40,7 @@ export interface Extension extends Lifecycle {}
 export interface Capabilities {
   client_auth: ClientAuthenticator
   server_auth: ServerAuthenticator
+  storage: StorageProvider
 }
 export type Capability = keyof Capabilities
 
@@ -58,6 +60,15 @@ export interface ServerAuthenticator extends Extension {
   authenticate(headers: ReadonlyMap<string, string>): Promise<Origin>
 }
 
+/** Keeps what must outlive the process, for whoever names it as `storage`. */
+export interface StorageProvider extends Extension {
+  /**
+   * The log of this name, which nobody else may open meanwhile: rejects, naming the other, where somebody has. After `start`; the provider
+   * closes in `stop` what is still open. `maxBytes` where the provider's own limit is not meant.
+   */
+  open(name: string, options?: { readonly maxBytes?: number }): Promise<DurableLog>
+}
+
 /** What an extension may know of the service it lives in. */
 export interface Service {
   /** `ready` from the moment every receiver listens until stopping begins. */
@@ -74,6 +85,8 @@ export interface Settings {
   readonly meter: Meter
   /** Monotonic milliseconds, wall time and timers: tests pass a clock that they move themselves. */
   readonly clock: Clock
+  /** Set where the component's configuration has `storage`, and its schema says `extension: 'storage'` there. */
+  readonly storage?: Storage
   /** The ledger: whoever does not hand an item on says why. */
   drop(count: number, reason: string): void
   /**

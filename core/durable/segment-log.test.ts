@@ -6,7 +6,8 @@ import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { TestClock } from '../testing/test-clock.ts'
 import { crc32c } from './crc32c.ts'
-import { FullError, SegmentLog } from './segment-log.ts'
+import { FullError } from '../storage.ts'
+import { SegmentLog } from './segment-log.ts'
 
 const options = { maxBytes: 2 ** 20 }
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString()

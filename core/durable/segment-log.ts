@@ -2,15 +2,13 @@
 
 import { randomBytes } from 'node:crypto'
 import { type Clock, systemClock } from '../clock.ts'
+import { type DurableLog, type DurableRecord, FullError, type Page, type Position } from '../storage.ts'
 import { crc32c } from './crc32c.ts'
 import { type Files, realFiles } from './files.ts'
 import { RECORD_HEADER_BYTES, readRecordHeader, writeRecordHeader } from './format.ts'
 import { findSegments, readReleased, setAside } from './leftovers.ts'
 import { Segment } from './segment.ts'
 import { survey } from './survey.ts'
-
-/** Where a record is: it grows with every record, and names it until it is released. */
-export type Position = number
 
 export interface SegmentLogOptions {
   /** Files of the log together; `append` rejects with a FullError rather than go past it. */
@@ -20,22 +18,6 @@ export interface SegmentLogOptions {
   /** Segments whose newest record is older are dropped, and their records counted as expired. Without it, never. */
   readonly maxAgeMs?: number
   readonly clock?: Clock
-}
-
-export interface DurableRecord {
-  readonly position: Position
-  /** A part of a larger buffer: whoever keeps it for long copies it. */
-  readonly bytes: Uint8Array
-}
-export interface Page {
-  readonly records: readonly DurableRecord[]
-  /** Where to read on. */
-  readonly next: Position
-}
-
-/** There is no room within `maxBytes`: what was offered is not in the log. */
-export class FullError extends Error {
-  override readonly name = 'FullError'
 }
 
 interface Append {
@@ -53,7 +35,7 @@ interface Release {
 /** Smaller segments would cost more in files than they hold. */
 const DEFAULT_SEGMENT_BYTES = 16 * 1024 * 1024
 
-export class SegmentLog {
+export class SegmentLog implements DurableLog {
   readonly #folder: string
   readonly #files: Files
   readonly #maxBytes: number
@@ -106,6 +88,9 @@ export class SegmentLog {
     }
   }
 
+  get maxBytes(): number {
+    return this.#maxBytes
+  }
   /** Bytes of all segments. */
   get bytes(): number {
     return this.#segments.reduce((sum, segment) => sum + segment.bytes, 0)
