@@ -27,6 +27,11 @@ export interface DurableLog {
   read(from: Position, maxBytes: number): Promise<Page>
   /** Settles once it survives a crash that the record is done with: until then it may come again. In any order; safe twice. */
   release(position: Position): Promise<void>
+  /**
+   * Takes note of what others than the owner released meanwhile, as the commands do that look at a log from outside: settles with where that
+   * was. Absent where nobody else can.
+   */
+  noticeReleased?(): Promise<readonly Position[]>
   /** What it takes on disk, and the most that it may. */
   readonly bytes: number
   readonly maxBytes: number
