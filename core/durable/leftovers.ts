@@ -56,9 +56,27 @@ function newer(folder: string, name: string, version: number): Error {
   )
 }
 
-export async function readReleased(folder: string, files: Files, segment: Segment): Promise<number[]> {
+/** Files of marks that the segment does not know yet: somebody else releases what is in it. They appear whole. */
+export async function findForeignMarks(folder: string, files: Files, segments: readonly Segment[]): Promise<Map<Segment, string[]>> {
+  const byBase = new Map(segments.map((segment) => [segment.base, segment]))
+  const found = new Map<Segment, string[]>()
+  for (const name of await files.names(folder)) {
+    const segment = byBase.get(marksOf(name)?.base ?? -1)
+    if (segment === undefined || segment.marks.includes(name)) continue
+    found.set(segment, [...(found.get(segment) ?? []), name])
+  }
+  return found
+}
+
+/** What the marks of a segment say: all that are known, or those with `names`. */
+export async function readReleased(
+  folder: string,
+  files: Files,
+  segment: Segment,
+  names: readonly string[] = segment.marks,
+): Promise<number[]> {
   const released: number[] = []
-  for (const name of segment.marks) {
+  for (const name of names) {
     released.push(...readMarks(await readWhole(folder, files, name, await files.size(folder, name)), segment.salt))
   }
   return released

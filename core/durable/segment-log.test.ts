@@ -7,6 +7,7 @@ import t from 'tap'
 import { TestClock } from '../testing/test-clock.ts'
 import { crc32c } from './crc32c.ts'
 import { FullError } from '../storage.ts'
+import { writeMarks } from './format.ts'
 import { SegmentLog } from './segment-log.ts'
 
 const options = { maxBytes: 2 ** 20 }
@@ -122,5 +123,29 @@ t.test('records that are too old are dropped with their segment, and counted', a
   await again.surveyed()
   t.strictSame((await again.read(0, 1000)).records, [])
   t.equal(again.expired, 1)
+  await again.close()
+})
+
+t.test('what somebody else released is noticed, and takes no number from the owner', async (t) => {
+  const folder = join(t.testdir(), 'queue')
+  const log = await SegmentLog.open(folder, options)
+  const positions = await Promise.all(['a', 'b', 'c', 'd'].map((text) => log.append(record(text))))
+  t.strictSame(await log.noticeReleased(), [])
+  const segment = readdirSync(folder).find((name) => name.endsWith('.segment')) as string
+  const salt = readFileSync(join(folder, segment)).readUInt32LE(24)
+  const marks = (number: number): string => join(folder, segment.replace('segment', `${number}.released`))
+  writeFileSync(marks(0), writeMarks([positions[1] as number], salt))
+  t.strictSame(await log.noticeReleased(), [positions[1]])
+  t.strictSame(await log.noticeReleased(), [], 'once')
+  writeFileSync(marks(1), writeMarks([positions[2] as number], salt))
+  await log.release(positions[0] as number)
+  t.strictSame(await log.noticeReleased(), [positions[2]], 'also where both wanted the same name')
+  t.equal(log.records, 1)
+  await log.close()
+
+  const again = await SegmentLog.open(folder, options)
+  writeFileSync(marks(7), writeMarks([positions[3] as number], salt))
+  t.strictSame(await again.noticeReleased(), [], 'nobody has looked through the segment yet')
+  t.strictSame((await again.read(0, 1000)).records, [])
   await again.close()
 })

@@ -5,8 +5,8 @@ import { type Clock, systemClock } from '../clock.ts'
 import { type DurableLog, type DurableRecord, FullError, type Page, type Position } from '../storage.ts'
 import { crc32c } from './crc32c.ts'
 import { type Files, realFiles } from './files.ts'
-import { RECORD_HEADER_BYTES, readRecordHeader, writeRecordHeader } from './format.ts'
-import { findSegments, readReleased, setAside } from './leftovers.ts'
+import { marksOf, RECORD_HEADER_BYTES, readRecordHeader, writeRecordHeader } from './format.ts'
+import { findForeignMarks, findSegments, readReleased, setAside } from './leftovers.ts'
 import { Segment } from './segment.ts'
 import { survey } from './survey.ts'
 
@@ -145,6 +145,24 @@ export class SegmentLog implements DurableLog {
     this.#releases.push({ segment, position, settled })
     this.#write()
     return settled.promise
+  }
+
+  /**
+   * Looks for what an onlooker released, and lets go of it. Settles with what of that was known here: in segments that nobody looked through
+   * yet it is not delivered either.
+   */
+  async noticeReleased(): Promise<readonly Position[]> {
+    this.#assertOpen()
+    const noticed: Position[] = []
+    for (const [segment, names] of await findForeignMarks(this.#folder, this.#files, this.#segments)) {
+      const released = await readReleased(this.#folder, this.#files, segment, names)
+      for (const name of names) segment.found(name, marksOf(name)?.number ?? 0)
+      // A look through the segment that began before may have missed them.
+      await this.#surveys.get(segment)
+      for (const position of released) if (segment.wanted?.delete(position) === true) noticed.push(position)
+    }
+    if (noticed.length > 0) this.#write()
+    return noticed
   }
 
   /** Records that are not released, oldest first, from `from` on: at least one where there is one, and then at most `maxBytes` of the file. */

@@ -11,7 +11,7 @@ export class Segment {
   newestMs = 0
   /** The payload's length of every record that is not released, by position, oldest first. Undefined until somebody looked. */
   wanted: Map<number, number> | undefined
-  /** The names of all files of marks. */
+  /** The names of all files of marks that are known, whoever wrote them. */
   readonly marks: string[] = []
   /** Set while it is written to. */
   #file: OpenFile | undefined
@@ -43,7 +43,7 @@ export class Segment {
     return this.#file !== undefined
   }
 
-  /** An earlier run's file of marks: this run writes one of its own. */
+  /** A file of marks of an earlier run, or of somebody else: this run writes one of its own. */
   found(name: string, number: number): void {
     this.marks.push(name)
     this.#nextMarks = Math.max(this.#nextMarks, number + 1)
@@ -89,9 +89,7 @@ export class Segment {
     const isNew = file === undefined
     try {
       if (file === undefined) {
-        const name = marksName(this.base, this.#nextMarks++)
-        file = this.#marksFile = await this.#files.open(this.#folder, name, 'create')
-        this.marks.push(name)
+        file = this.#marksFile = await this.#createMarks()
         this.#marksBytes = 0
       }
       const bytes = writeMarks(all, this.salt)
@@ -105,6 +103,21 @@ export class Segment {
       this.#marksFile = undefined
       await file?.close().catch(() => {})
       throw error
+    }
+  }
+
+  /** A number that somebody else took is not tried again: whoever releases from outside makes such files, too, and `found` tells of them. */
+  async #createMarks(): Promise<OpenFile> {
+    for (;;) {
+      const name = marksName(this.base, this.#nextMarks++)
+      // Before it is there, or a look at the folder would take it for a stranger's.
+      this.marks.push(name)
+      try {
+        return await this.#files.open(this.#folder, name, 'create')
+      } catch (error) {
+        this.marks.splice(this.marks.indexOf(name), 1)
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+      }
     }
   }
 
