@@ -1,14 +1,14 @@
 // The durable log: records that survive a crash once `append` has settled, until they are released. Queues on disk stand on it.
 
-import { randomBytes } from 'node:crypto'
 import { type Clock, systemClock } from '../clock.ts'
 import { type DurableLog, type DurableRecord, FullError, type Page, type Position } from '../storage.ts'
 import { crc32c } from './crc32c.ts'
 import { type Files, realFiles } from './files.ts'
-import { marksOf, RECORD_HEADER_BYTES, readRecordHeader, writeRecordHeader } from './format.ts'
+import { marksOf, RECORD_HEADER_BYTES, readRecordHeader } from './format.ts'
 import { findForeignMarks, findSegments, readReleased, setAside } from './leftovers.ts'
-import { Segment } from './segment.ts'
+import type { Segment } from './segment.ts'
 import { survey } from './survey.ts'
+import { Writer } from './writer.ts'
 
 export interface SegmentLogOptions {
   /** Files of the log together; `append` rejects with a FullError rather than go past it. */
@@ -20,18 +20,6 @@ export interface SegmentLogOptions {
   readonly clock?: Clock
 }
 
-interface Append {
-  readonly parts: readonly Uint8Array[]
-  readonly length: number
-  readonly crc: number
-  readonly settled: PromiseWithResolvers<Position>
-}
-interface Release {
-  readonly segment: Segment
-  readonly position: Position
-  readonly settled: PromiseWithResolvers<void>
-}
-
 /** Smaller segments would cost more in files than they hold. */
 const DEFAULT_SEGMENT_BYTES = 16 * 1024 * 1024
 
@@ -39,17 +27,12 @@ export class SegmentLog implements DurableLog {
   readonly #folder: string
   readonly #files: Files
   readonly #maxBytes: number
-  readonly #segmentBytes: number
   readonly #maxAgeMs: number
   readonly #clock: Clock
   readonly #disown: () => Promise<void>
   /** Oldest first; the last may be written to. */
   readonly #segments: Segment[]
-  #nextBase: number
-  #appends: Append[] = []
-  #pendingBytes = 0
-  #releases: Release[] = []
-  #writing: Promise<void> | undefined
+  readonly #writer: Writer
   readonly #surveys = new Map<Segment, Promise<void>>()
   #closed = false
   #damaged = 0
@@ -66,12 +49,12 @@ export class SegmentLog implements DurableLog {
     this.#folder = folder
     this.#files = files
     this.#maxBytes = options.maxBytes
-    this.#segmentBytes = Math.min(options.segmentBytes ?? DEFAULT_SEGMENT_BYTES, options.maxBytes / 4)
     this.#maxAgeMs = options.maxAgeMs ?? Infinity
     this.#clock = options.clock ?? systemClock
     this.#disown = disown
     this.#segments = found.segments
-    this.#nextBase = found.nextBase
+    const segmentBytes = Math.min(options.segmentBytes ?? DEFAULT_SEGMENT_BYTES, options.maxBytes / 4)
+    this.#writer = new Writer({ folder, files, segmentBytes, clock: this.#clock }, found.segments, found.nextBase)
     this.#damaged = found.damaged
     this.#tornBytes = found.tornBytes
   }
@@ -119,21 +102,12 @@ export class SegmentLog implements DurableLog {
   async append(parts: readonly Uint8Array[]): Promise<Position> {
     this.#assertOpen()
     let length = 0
-    let crc = 0
-    for (const part of parts) {
-      length += part.length
-      crc = crc32c(part, crc)
-    }
-    const size = RECORD_HEADER_BYTES + length
+    for (const part of parts) length += part.length
     this.#expire()
-    if (this.bytes + this.#pendingBytes + size > this.#maxBytes) {
+    if (this.bytes + this.#writer.pendingBytes + RECORD_HEADER_BYTES + length > this.#maxBytes) {
       throw new FullError(`${this.#folder} holds ${this.bytes} bytes: a record of ${length} would exceed the limit of ${this.#maxBytes}`)
     }
-    const settled = Promise.withResolvers<Position>()
-    this.#appends.push({ parts, length, crc, settled })
-    this.#pendingBytes += size
-    this.#write()
-    return settled.promise
+    return this.#writer.append(parts)
   }
 
   /** Settles once it survives a crash that the record is done with: until then it may come again. In any order; safe twice. Where it rejects, the next release in the same segment tries again for both. */
@@ -141,10 +115,7 @@ export class SegmentLog implements DurableLog {
     this.#assertOpen()
     const segment = this.#segments.findLast(({ base }) => base <= position)
     if (segment?.wanted?.delete(position) !== true) return
-    const settled = Promise.withResolvers<void>()
-    this.#releases.push({ segment, position, settled })
-    this.#write()
-    return settled.promise
+    return this.#writer.release(segment, position)
   }
 
   /**
@@ -161,7 +132,7 @@ export class SegmentLog implements DurableLog {
       await this.#surveys.get(segment)
       for (const position of released) if (segment.wanted?.delete(position) === true) noticed.push(position)
     }
-    if (noticed.length > 0) this.#write()
+    if (noticed.length > 0) this.#writer.wake()
     return noticed
   }
 
@@ -186,7 +157,7 @@ export class SegmentLog implements DurableLog {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    await this.#writing
+    await this.#writer.idle()
     for (const segment of this.#segments) await segment.close()
     await this.#disown()
   }
@@ -244,7 +215,7 @@ export class SegmentLog implements DurableLog {
     segment.newestMs = found.newestMs
     segment.wanted = found.lengths
     this.#expire()
-    if (segment.wanted.size === 0) this.#write()
+    if (segment.wanted.size === 0) this.#writer.wake()
   }
 
   async #setAside(segment: Segment, bytes: Uint8Array, position: Position): Promise<void> {
@@ -257,91 +228,7 @@ export class SegmentLog implements DurableLog {
       if (segment.open || segment.wanted === undefined || segment.newestMs >= before) continue
       this.#expired += segment.wanted.size
       segment.wanted.clear()
-      this.#write()
-    }
-  }
-
-  #write(): void {
-    this.#writing ??= this.#writeAll()
-  }
-
-  async #writeAll(): Promise<void> {
-    // Whoever appends in the same turn shares the first sync.
-    await Promise.resolve()
-    do {
-      const releases = this.#releases
-      this.#releases = []
-      await Promise.all([this.#commitAppends(), this.#commitReleases(releases)])
-      await this.#removeDone()
-    } while (this.#appends.length > 0 || this.#releases.length > 0)
-    // In the same turn as the look at the lists, or whoever comes in between waits for ever.
-    this.#writing = undefined
-  }
-
-  /** Only between commits, so that nobody writes to what goes. Where a file cannot be removed now, the next run finds it with its marks, and removes it. */
-  async #removeDone(): Promise<void> {
-    for (const segment of this.#segments.slice()) {
-      if (segment.wanted?.size !== 0 || this.#releases.some((release) => release.segment === segment)) continue
-      if (segment.open && segment.bytes < this.#segmentBytes / 4) continue
-      this.#segments.splice(this.#segments.indexOf(segment), 1)
-      await segment.remove().catch(() => {})
-    }
-  }
-
-  async #commitAppends(): Promise<void> {
-    if (this.#appends.length === 0) return
-    let taken: Append[] = []
-    try {
-      const segment = await this.#segmentToWrite()
-      const timeMs = this.#clock.now().getTime()
-      const parts: Uint8Array[] = []
-      const positions: Position[] = []
-      let end = segment.end
-      while (taken.length < this.#appends.length && (taken.length === 0 || end < this.#segmentBytes)) {
-        const append = this.#appends[taken.length] as Append
-        const position = segment.base + end
-        parts.push(writeRecordHeader({ length: append.length, position, timeMs, payloadCrc: append.crc }, segment.salt), ...append.parts)
-        positions.push(position)
-        end += RECORD_HEADER_BYTES + append.length
-        taken.push(append)
-      }
-      this.#nextBase = segment.base + end
-      await segment.commit(parts, end)
-      segment.newestMs = timeMs
-      for (const [i, { length, settled }] of taken.entries()) {
-        segment.wanted?.set(positions[i] as Position, length)
-        settled.resolve(positions[i] as Position)
-      }
-    } catch (error) {
-      if (taken.length === 0) taken = [...this.#appends]
-      for (const { settled } of taken) settled.reject(error)
-    }
-    this.#appends = this.#appends.slice(taken.length)
-    for (const { length } of taken) this.#pendingBytes -= RECORD_HEADER_BYTES + length
-  }
-
-  async #segmentToWrite(): Promise<Segment> {
-    const last = this.#segments.at(-1)
-    if (last?.open === true && last.end < this.#segmentBytes) return last
-    await last?.seal()
-    const segment = await Segment.create(this.#folder, this.#files, this.#nextBase, randomBytes(4).readUInt32LE())
-    // Names only grow, also where this one fails.
-    this.#nextBase++
-    this.#segments.push(segment)
-    return segment
-  }
-
-  async #commitReleases(releases: readonly Release[]): Promise<void> {
-    const bySegment = Map.groupBy(releases, ({ segment }) => segment)
-    await Promise.all([...bySegment].map(([segment, group]) => this.#commitMarks(segment, group)))
-  }
-
-  async #commitMarks(segment: Segment, group: readonly Release[]): Promise<void> {
-    try {
-      await segment.mark(group.map(({ position }) => position))
-      for (const { settled } of group) settled.resolve()
-    } catch (error) {
-      for (const { settled } of group) settled.reject(error)
+      this.#writer.wake()
     }
   }
 }
