@@ -50,7 +50,7 @@ async function matchMarks(folder: string, files: Files, names: readonly string[]
   }
 }
 
-function newer(folder: string, name: string, version: number): Error {
+export function newer(folder: string, name: string, version: number): Error {
   return new Error(
     `${folder}/${name} is of format version ${version}, made by a newer Millrace: this one reads versions up to ${FORMAT_VERSION}`,
   )

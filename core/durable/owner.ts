@@ -33,6 +33,12 @@ export async function own(folder: string): Promise<() => Promise<void>> {
   }
 }
 
+/** The pid of the process that has the folder; undefined where none has, or it is gone. */
+export async function ownerOf(folder: string): Promise<number | undefined> {
+  const owner = await read(join(folder, 'owner'))
+  return owner !== undefined && (await lives(owner)) ? owner.pid : undefined
+}
+
 async function linked(draft: string, file: string): Promise<boolean> {
   try {
     await link(draft, file)

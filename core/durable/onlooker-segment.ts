@@ -1,0 +1,78 @@
+// The records of one segment as somebody sees them who does not own it: whole, or their beginnings alone. `onlooker.ts` calls it.
+
+import type { Position } from '../storage.ts'
+import type { OpenFile } from './files.ts'
+import { HEADER_BYTES, RECORD_HEADER_BYTES, readRecordHeader } from './format.ts'
+import { survey } from './survey.ts'
+
+/** A record that is not released. */
+export interface SeenRecord {
+  readonly position: Position
+  /** When it was appended, in milliseconds since 1970. */
+  readonly timeMs: number
+  /** Of the whole record. */
+  readonly length: number
+  /** The record, or its beginning. */
+  readonly bytes: Uint8Array
+}
+
+/** What is seen on the way, of all segments together. */
+export interface Glance {
+  bytes: number
+  damaged: number
+  tornBytes: number
+}
+
+export interface Found {
+  readonly file: OpenFile
+  readonly base: number
+  readonly salt: number
+  /** Of the file, in bytes: what is appended meanwhile is not looked at. */
+  readonly size: number
+  readonly released: ReadonlySet<Position>
+  readonly glance: Glance
+}
+
+export async function* wholeRecordsIn(segment: Found, after: Position = -1): AsyncGenerator<SeenRecord, void> {
+  const { file, base, salt, size, released, glance } = segment
+  const bytes = await file.read(0, size)
+  const { lengths, damaged, tornBytes } = survey(bytes, base, salt)
+  glance.damaged += damaged.length
+  glance.tornBytes += tornBytes
+  for (const [position, length] of lengths) {
+    if (position <= after || released.has(position)) continue
+    const at = position - base
+    const timeMs = readRecordHeader(bytes, at, position, salt)?.timeMs ?? 0
+    yield { position, timeMs, length, bytes: bytes.subarray(at + RECORD_HEADER_BYTES, at + RECORD_HEADER_BYTES + length) }
+  }
+}
+
+/** Between large records it leaps, small ones it reads in one go. */
+const LARGE_BYTES = 16 * 1024
+const WINDOW_BYTES = 256 * 1024
+
+export async function* beginningsIn(segment: Found, firstBytes: number): AsyncGenerator<SeenRecord, void> {
+  const { file, base, salt, size, released } = segment
+  const wanted = RECORD_HEADER_BYTES + firstBytes
+  let window: Uint8Array = new Uint8Array(0)
+  let [windowAt, last] = [0, LARGE_BYTES]
+  for (let at = HEADER_BYTES; at < size;) {
+    if (Math.min(at + wanted, size) > windowAt + window.length) {
+      window = await file.read(at, Math.min(size - at, last < LARGE_BYTES ? Math.max(wanted, WINDOW_BYTES) : wanted))
+      windowAt = at
+    }
+    const position = base + at
+    const header = readRecordHeader(window, at - windowAt, position, salt)
+    const end = at + RECORD_HEADER_BYTES + (header?.length ?? 0)
+    if (header === undefined || end > size) {
+      // Where the next one begins can be found only by looking at all of it.
+      for await (const record of wholeRecordsIn(segment, position)) yield { ...record, bytes: record.bytes.subarray(0, firstBytes) }
+      return
+    }
+    const from = at - windowAt + RECORD_HEADER_BYTES
+    const bytes = window.subarray(from, from + Math.min(firstBytes, header.length))
+    if (!released.has(position)) yield { position, timeMs: header.timeMs, length: header.length, bytes }
+    last = header.length
+    at = end
+  }
+}
