@@ -1,6 +1,7 @@
 // The records of one segment as somebody sees them who does not own it: whole, or their beginnings alone. `onlooker.ts` calls it.
 
 import type { Position } from '../storage.ts'
+import { crc32c } from './crc32c.ts'
 import type { OpenFile } from './files.ts'
 import { HEADER_BYTES, RECORD_HEADER_BYTES, readRecordHeader } from './format.ts'
 import { survey } from './survey.ts'
@@ -47,31 +48,50 @@ export async function* wholeRecordsIn(segment: Found, after: Position = -1): Asy
   }
 }
 
+/** The record at a position: undefined where none is, where it is released, or where it is damaged. */
+export async function recordAt({ file, base, salt, size, released }: Found, position: Position): Promise<SeenRecord | undefined> {
+  const at = position - base
+  if (released.has(position) || at + RECORD_HEADER_BYTES > size) return undefined
+  const header = readRecordHeader(await file.read(at, RECORD_HEADER_BYTES), 0, position, salt)
+  if (header === undefined || at + RECORD_HEADER_BYTES + header.length > size) return undefined
+  const bytes = await file.read(at + RECORD_HEADER_BYTES, header.length)
+  return crc32c(bytes) === header.payloadCrc ? { position, timeMs: header.timeMs, length: header.length, bytes } : undefined
+}
+
+/** How many bytes of a record are wanted, told from its first ones: at most `BEGINNING_BYTES`, and fewer only where it has no more. */
+export type Wanted = (beginning: Uint8Array) => number
+
+const BEGINNING_BYTES = 1024
 /** Between large records it leaps, small ones it reads in one go. */
 const LARGE_BYTES = 16 * 1024
 const WINDOW_BYTES = 256 * 1024
 
-export async function* beginningsIn(segment: Found, firstBytes: number): AsyncGenerator<SeenRecord, void> {
+export async function* beginningsIn(segment: Found, wanted: Wanted): AsyncGenerator<SeenRecord, void> {
   const { file, base, salt, size, released } = segment
-  const wanted = RECORD_HEADER_BYTES + firstBytes
   let window: Uint8Array = new Uint8Array(0)
   let [windowAt, last] = [0, LARGE_BYTES]
   for (let at = HEADER_BYTES; at < size;) {
-    if (Math.min(at + wanted, size) > windowAt + window.length) {
-      window = await file.read(at, Math.min(size - at, last < LARGE_BYTES ? Math.max(wanted, WINDOW_BYTES) : wanted))
+    const least = RECORD_HEADER_BYTES + BEGINNING_BYTES
+    if (Math.min(at + least, size) > windowAt + window.length) {
+      window = await file.read(at, Math.min(size - at, last < LARGE_BYTES ? WINDOW_BYTES : least))
       windowAt = at
     }
     const position = base + at
     const header = readRecordHeader(window, at - windowAt, position, salt)
-    const end = at + RECORD_HEADER_BYTES + (header?.length ?? 0)
+    const from = at + RECORD_HEADER_BYTES
+    const end = from + (header?.length ?? 0)
     if (header === undefined || end > size) {
       // Where the next one begins can be found only by looking at all of it.
-      for await (const record of wholeRecordsIn(segment, position)) yield { ...record, bytes: record.bytes.subarray(0, firstBytes) }
+      for await (const record of wholeRecordsIn(segment, position))
+        yield { ...record, bytes: record.bytes.subarray(0, wanted(record.bytes)) }
       return
     }
-    const from = at - windowAt + RECORD_HEADER_BYTES
-    const bytes = window.subarray(from, from + Math.min(firstBytes, header.length))
-    if (!released.has(position)) yield { position, timeMs: header.timeMs, length: header.length, bytes }
+    if (!released.has(position)) {
+      let bytes = window.subarray(from - windowAt, Math.min(end, from + BEGINNING_BYTES) - windowAt)
+      const length = Math.min(wanted(bytes), header.length)
+      bytes = length > bytes.length ? await file.read(from, length) : bytes.subarray(0, length)
+      yield { position, timeMs: header.timeMs, length: header.length, bytes }
+    }
     last = header.length
     at = end
   }

@@ -46,6 +46,22 @@ t.test('sees what is not released, oldest first, while the owner runs and when i
   )
 })
 
+t.test('finds a record by its position, and as much of it as is wanted', async (t) => {
+  const { log, onlooker, positions } = await make(t, 5, 3000)
+  const record = await onlooker.record(positions[3]!)
+  t.same([record!.position, record!.length, text(record!.bytes).trim()], [positions[3], 3000, 'r3'])
+  for (const none of [positions[3]! + 1, 0, 1e9]) t.equal(await onlooker.record(none), undefined)
+  await onlooker.release([positions[3]!])
+  t.equal(await onlooker.record(positions[3]!), undefined)
+  const lengths: number[] = []
+  await onlooker.look(
+    (beginning) => (text(beginning).startsWith('r1') ? 2000 : 2),
+    ({ bytes }) => lengths.push(bytes.length),
+  )
+  t.same(lengths, [2, 2000, 2, 2])
+  await log.close()
+})
+
 t.test('what it releases the owner notices, and so does the next run', async (t) => {
   const { log, positions, onlooker, folder } = await make(t, 30)
   await onlooker.release([positions[0]!, positions[29]!, positions[15]!])
@@ -73,7 +89,10 @@ t.test('sums up without reading all, large records and small ones', async (t) =>
     await log.append([Buffer.from('r20'.padEnd(size))])
     await log.release(positions[0]!)
     const seen: string[] = []
-    const summary = await onlooker.look(4, ({ bytes, length }) => seen.push(`${text(bytes).trim()} ${length}`))
+    const summary = await onlooker.look(
+      () => 4,
+      ({ bytes, length }) => seen.push(`${text(bytes).trim()} ${length}`),
+    )
     t.same(
       seen,
       Array.from({ length: 20 }, (_, i) => `r${i + 1} ${size}`),
@@ -94,13 +113,19 @@ t.test('damage costs the records it lies in, and a torn end is no damage', async
   bytes[positions[1]! + 8]! ^= 1
   writeFileSync(file, bytes.subarray(0, positions[4]! + 10))
   const seen: string[] = []
-  t.match(await onlooker.look(10, (record) => seen.push(text(record.bytes))), { records: 3, damaged: 1, tornBytes: 10 })
+  t.match(
+    await onlooker.look(
+      () => 10,
+      (record) => seen.push(text(record.bytes)),
+    ),
+    { records: 3, damaged: 1, tornBytes: 10 },
+  )
   t.same(seen, ['r0', 'r2', 'r3'])
   t.same(await textsOf(onlooker), seen)
 
   bytes.fill(7, 0, 128)
   writeFileSync(file, bytes)
-  t.match(await onlooker.look(10), { records: 0, damaged: 1 }, 'a segment without a header')
+  t.match(await onlooker.look(() => 10), { records: 0, damaged: 1 }, 'a segment without a header')
 })
 
 t.test('a segment that goes while somebody looks is no error', async (t) => {

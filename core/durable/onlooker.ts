@@ -18,7 +18,7 @@ import {
   writeMarks,
 } from './format.ts'
 import { newer } from './leftovers.ts'
-import { beginningsIn, type Found, type Glance, type SeenRecord, wholeRecordsIn } from './onlooker-segment.ts'
+import { beginningsIn, type Found, type Glance, recordAt, type SeenRecord, type Wanted, wholeRecordsIn } from './onlooker-segment.ts'
 import { ownerOf } from './owner.ts'
 
 export interface Summary {
@@ -55,14 +55,22 @@ export class Onlooker {
     yield* this.#each(wholeRecordsIn, newGlance())
   }
 
+  /** The record at a position; undefined where there is none, none any more, or a damaged one. */
+  async record(position: Position): Promise<SeenRecord | undefined> {
+    const base = (await this.#bases()).findLast((base) => base <= position)
+    if (base === undefined) return undefined
+    for await (const segment of this.#segment(base, newGlance())) return await recordAt(segment, position)
+    return undefined
+  }
+
   /**
-   * Shows the first `firstBytes` of each record that is not released, oldest first, and sums them up. What lies in between is not read, so
-   * damage to it is not noticed.
+   * Shows the beginning of each record that is not released, oldest first, as much of it as `wanted` asks for, and sums them up. The rest is
+   * not read, so damage to it is not noticed.
    */
-  async look(firstBytes: number, see: (record: SeenRecord) => void = () => {}): Promise<Summary> {
+  async look(wanted: Wanted, see: (record: SeenRecord) => void = () => {}): Promise<Summary> {
     const glance = newGlance()
     let [records, oldestMs, newestMs] = [0, undefined as number | undefined, undefined as number | undefined]
-    for await (const record of this.#each((segment) => beginningsIn(segment, firstBytes), glance)) {
+    for await (const record of this.#each((segment) => beginningsIn(segment, wanted), glance)) {
       records++
       oldestMs = Math.min(oldestMs ?? record.timeMs, record.timeMs)
       newestMs = Math.max(newestMs ?? record.timeMs, record.timeMs)
@@ -76,44 +84,38 @@ export class Onlooker {
   async release(positions: readonly Position[]): Promise<void> {
     const bases = (await this.#bases()).toReversed()
     for (const [base, group] of Map.groupBy(positions, (position) => bases.find((base) => base <= position))) {
-      const header = base === undefined ? undefined : await unlessGone(this.#headerOf(base))
-      if (base !== undefined && header !== undefined) await this.#mark(base, writeMarks(group, header.salt))
+      if (base === undefined) continue
+      for await (const { salt } of this.#segment(base, newGlance())) await this.#mark(base, writeMarks(group, salt))
     }
   }
 
   async *#each(read: (segment: Found) => AsyncIterable<SeenRecord>, glance: Glance): AsyncGenerator<SeenRecord, void> {
-    for (const base of await this.#bases()) {
-      const file = await unlessGone(files.open(this.folder, segmentName(base), 'read'))
-      if (file === undefined) continue
-      try {
-        const size = await unlessGone(files.size(this.folder, segmentName(base)))
-        if (size === undefined) continue
-        glance.bytes += size
-        const head = await file.read(0, HEADER_BYTES)
-        const header = readSegmentHeader(head)
-        if (header !== undefined && header.version > FORMAT_VERSION) throw newer(this.folder, segmentName(base), header.version)
-        if (header?.base === base)
-          yield* read({ file, base, salt: header.salt, size, released: await this.#released(base, header.salt), glance })
-        // Before its first sync a segment has no header, and nothing in it is acknowledged.
-        else if (head.length === HEADER_BYTES && head.some((byte) => byte !== 0)) glance.damaged++
-      } finally {
-        await file.close()
-      }
+    for (const base of await this.#bases()) for await (const segment of this.#segment(base, glance)) yield* read(segment)
+  }
+
+  /** Yields once, while the file is open; not at all where it is gone, or has no header. */
+  async *#segment(base: number, glance: Glance): AsyncGenerator<Found, void> {
+    const name = segmentName(base)
+    const file = await unlessGone(files.open(this.folder, name, 'read'))
+    if (file === undefined) return
+    try {
+      const size = await unlessGone(files.size(this.folder, name))
+      if (size === undefined) return
+      glance.bytes += size
+      const head = await file.read(0, HEADER_BYTES)
+      const header = readSegmentHeader(head)
+      if (header !== undefined && header.version > FORMAT_VERSION) throw newer(this.folder, name, header.version)
+      if (header?.base === base) yield { file, base, salt: header.salt, size, released: await this.#released(base, header.salt), glance }
+      // Before its first sync a segment has no header, and nothing in it is acknowledged.
+      else if (head.length === HEADER_BYTES && head.some((byte) => byte !== 0)) glance.damaged++
+    } finally {
+      await file.close()
     }
   }
 
   async #bases(): Promise<number[]> {
     const bases = (await files.names(this.folder)).map(baseOfSegment)
     return bases.filter((base) => base !== undefined).sort((a, b) => a - b)
-  }
-
-  async #headerOf(base: number): Promise<ReturnType<typeof readSegmentHeader>> {
-    const file = await files.open(this.folder, segmentName(base), 'read')
-    try {
-      return readSegmentHeader(await file.read(0, HEADER_BYTES))
-    } finally {
-      await file.close()
-    }
   }
 
   async #released(base: number, salt: number): Promise<ReadonlySet<Position>> {

@@ -50,20 +50,28 @@ function storedOrigin({ tenant, subject, headers }: Origin): StoredOrigin {
   }
 }
 
-/** @throws Error where the bytes are no batch: another version wrote them, or something else. */
-export function readHead<More extends object = object>(record: Uint8Array): BatchHead & Partial<More> {
+/** How many bytes of a record hold its head, told from the first ones: fewer than 4 tell nothing. */
+export function headBytesOf(beginning: Uint8Array): number {
+  return beginning.length < 4 ? Infinity : 4 + new DataView(beginning.buffer, beginning.byteOffset).getUint32(0, true)
+}
+
+/**
+ * `record` may end with its head where `recordBytes` says how long the whole is.
+ * @throws Error where the bytes are no batch: another version wrote them, or something else.
+ */
+export function readHead<More extends object = object>(record: Uint8Array, recordBytes: number = record.length): BatchHead & Partial<More> {
   const bytes = Buffer.from(record.buffer, record.byteOffset, record.length)
-  const length = bytes.length < 4 ? Infinity : bytes.readUInt32LE(0)
-  if (4 + length > bytes.length) throw new Error('the record is shorter than its head')
-  const head = JSON.parse(bytes.toString('utf8', 4, 4 + length)) as BatchHead & Partial<More>
-  const total = head.chunks.reduce((sum, chunk) => sum + chunk, 4 + length)
-  if (total !== bytes.length) throw new Error(`the record has ${bytes.length} bytes where its head says ${total}`)
+  const end = headBytesOf(bytes)
+  if (end > bytes.length) throw new Error('the record is shorter than its head')
+  const head = JSON.parse(bytes.toString('utf8', 4, end)) as BatchHead & Partial<More>
+  const total = head.chunks.reduce((sum, chunk) => sum + chunk, end)
+  if (total !== recordBytes) throw new Error(`the record has ${recordBytes} bytes where its head says ${total}`)
   return head
 }
 
 /** The chunks are parts of the record's bytes. */
 export function readBatch(record: Uint8Array, head: BatchHead, origins: Origins): Batch {
-  let at = 4 + new DataView(record.buffer, record.byteOffset).getUint32(0, true)
+  let at = headBytesOf(record)
   const chunks = head.chunks.map((length) => record.subarray(at, (at += length)))
   return { signal: head.signal, chunks, count: head.count, origin: origins.of(head.origin) }
 }
