@@ -1,19 +1,20 @@
 // The durable log: records that survive a crash once `append` has settled, until they are released. Queues on disk stand on it.
 
 import { type Clock, systemClock } from '../clock.ts'
-import { type DurableLog, type DurableRecord, FullError, type Page, type Position } from '../storage.ts'
-import { crc32c } from './crc32c.ts'
+import { type DurableLog, FullError, type Page, type Position } from '../storage.ts'
 import { type Files, realFiles } from './files.ts'
-import { marksOf, RECORD_HEADER_BYTES, readRecordHeader } from './format.ts'
+import { marksOf, RECORD_HEADER_BYTES } from './format.ts'
 import { findForeignMarks, findSegments, readReleased, setAside } from './leftovers.ts'
+import { readPage } from './page.ts'
 import type { Segment } from './segment.ts'
 import { survey } from './survey.ts'
+import { Wanted } from './wanted.ts'
 import { Writer } from './writer.ts'
 
 export interface SegmentLogOptions {
   /** Files of the log together; `append` rejects with a FullError rather than go past it. */
   readonly maxBytes: number
-  /** A segment is closed when it has grown to this. At most a quarter of `maxBytes`; 16 MiB without it. */
+  /** A segment is closed when it has grown to this. At most a quarter of `maxBytes` and 512 MiB; 16 MiB without it. */
   readonly segmentBytes?: number
   /** Segments whose newest record is older are dropped, and their records counted as expired. Without it, never. */
   readonly maxAgeMs?: number
@@ -22,6 +23,8 @@ export interface SegmentLogOptions {
 
 /** Smaller segments would cost more in files than they hold. */
 const DEFAULT_SEGMENT_BYTES = 16 * 1024 * 1024
+/** Node reads and writes less than 2 GiB at once: a segment that is nearly full, and a record. */
+const LARGEST_BYTES = 2 ** 29
 
 export class SegmentLog implements DurableLog {
   readonly #folder: string
@@ -53,7 +56,7 @@ export class SegmentLog implements DurableLog {
     this.#clock = options.clock ?? systemClock
     this.#disown = disown
     this.#segments = found.segments
-    const segmentBytes = Math.min(options.segmentBytes ?? DEFAULT_SEGMENT_BYTES, options.maxBytes / 4)
+    const segmentBytes = Math.min(options.segmentBytes ?? DEFAULT_SEGMENT_BYTES, options.maxBytes / 4, LARGEST_BYTES)
     this.#writer = new Writer({ folder, files, segmentBytes, clock: this.#clock }, found.segments, found.nextBase)
     this.#damaged = found.damaged
     this.#tornBytes = found.tornBytes
@@ -103,6 +106,7 @@ export class SegmentLog implements DurableLog {
     this.#assertOpen()
     let length = 0
     for (const part of parts) length += part.length
+    if (length > LARGEST_BYTES) throw new RangeError(`a record of ${length} bytes: ${this.#folder} takes at most ${LARGEST_BYTES} in one`)
     this.#expire()
     if (this.bytes + this.#writer.pendingBytes + RECORD_HEADER_BYTES + length > this.#maxBytes) {
       throw new FullError(`${this.#folder} holds ${this.bytes} bytes: a record of ${length} would exceed the limit of ${this.#maxBytes}`)
@@ -141,9 +145,8 @@ export class SegmentLog implements DurableLog {
     this.#assertOpen()
     for (const segment of this.#segments.slice()) {
       if (segment !== this.#segments.at(-1) && segment.base + segment.bytes <= from) continue
-      await this.#survey(segment)
       const page = await this.#readFrom(segment, from, maxBytes)
-      if (page !== undefined) return page
+      if (page !== undefined) return { records: page.records, next: page.next }
     }
     return { records: [], next: from }
   }
@@ -166,34 +169,19 @@ export class SegmentLog implements DurableLog {
     if (this.#closed) throw new Error(`${this.#folder} is closed`)
   }
 
+  /** Undefined where nothing in the segment is wanted from there on. */
   async #readFrom(segment: Segment, from: Position, maxBytes: number): Promise<Page | undefined> {
-    const chosen: [Position, number][] = []
-    let start = 0
-    let end = 0
-    for (const [position, length] of segment.wanted ?? []) {
-      if (position < from) continue
-      if (chosen.length === 0) start = position - segment.base
-      else if (segment.endOf(position, length) - start > maxBytes) break
-      end = segment.endOf(position, length)
-      chosen.push([position, length])
-    }
-    if (chosen.length === 0) return undefined
-    const bytes = await segment.read(start, end - start).catch((error: unknown) => {
+    await this.#survey(segment)
+    const page = await readPage(segment, from, maxBytes).catch((error: unknown) => {
       // Everything in it was released meanwhile, and its file removed.
       if (!this.#segments.includes(segment)) return undefined
       throw error
     })
-    if (bytes === undefined) return undefined
-    const records: DurableRecord[] = []
-    for (const [position, length] of chosen) {
-      const at = position - segment.base - start
-      const payload = bytes.subarray(at + RECORD_HEADER_BYTES, at + RECORD_HEADER_BYTES + length)
-      const header = readRecordHeader(bytes, at, position, segment.salt)
-      if (header?.length === payload.length && crc32c(payload) === header.payloadCrc) records.push({ position, bytes: payload })
-      else if (segment.wanted?.delete(position) === true)
-        await this.#setAside(segment, bytes.subarray(at, at + RECORD_HEADER_BYTES + length), position)
-    }
-    return { records, next: segment.base + end }
+    if (page === undefined) return undefined
+    for (const [position, bytes] of page.damaged)
+      if (segment.wanted?.delete(position) === true) await this.#setAside(segment, bytes, position)
+    if (segment.wanted?.size === 0) this.#writer.wake()
+    return page.records.length > 0 ? page : this.#readFrom(segment, page.next, maxBytes)
   }
 
   #survey(segment: Segment): Promise<void> {
@@ -213,7 +201,7 @@ export class SegmentLog implements DurableLog {
     for (const position of await readReleased(this.#folder, this.#files, segment)) found.lengths.delete(position)
     this.#tornBytes += found.tornBytes
     segment.newestMs = found.newestMs
-    segment.wanted = found.lengths
+    segment.wanted = Wanted.of(found.lengths.keys(), segment.base)
     this.#expire()
     if (segment.wanted.size === 0) this.#writer.wake()
   }

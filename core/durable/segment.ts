@@ -1,7 +1,8 @@
 // One file of the durable log and the marks beside it: what is written, what is acknowledged, what is still wanted. `segment-log.ts` calls it.
 
 import type { Files, OpenFile } from './files.ts'
-import { HEADER_BYTES, marksName, RECORD_HEADER_BYTES, segmentName, writeMarks, writeSegmentHeader } from './format.ts'
+import { HEADER_BYTES, marksName, segmentName, writeMarks, writeSegmentHeader } from './format.ts'
+import { Wanted } from './wanted.ts'
 
 export class Segment {
   readonly base: number
@@ -9,8 +10,8 @@ export class Segment {
   /** Bytes of the file that are acknowledged, or that an earlier run left. Nothing beyond is read. */
   bytes: number
   newestMs = 0
-  /** The payload's length of every record that is not released, by position, oldest first. Undefined until somebody looked. */
-  wanted: Map<number, number> | undefined
+  /** What is not released. Undefined until somebody looked. */
+  wanted: Wanted | undefined
   /** The names of all files of marks that are known, whoever wrote them. */
   readonly marks: string[] = []
   /** Set while it is written to. */
@@ -34,7 +35,7 @@ export class Segment {
   /** A new one, to write to. Nothing of it is synced before its first record is. */
   static async create(folder: string, files: Files, base: number, salt: number): Promise<Segment> {
     const segment = new Segment(folder, files, base, salt, 0)
-    segment.wanted = new Map()
+    segment.wanted = new Wanted(base)
     segment.#file = await files.open(folder, segmentName(base), 'create')
     return segment
   }
@@ -125,6 +126,7 @@ export class Segment {
   async seal(): Promise<void> {
     const file = this.#file
     this.#file = undefined
+    this.wanted?.trim()
     await file?.close().catch(() => {})
   }
 
@@ -151,10 +153,5 @@ export class Segment {
     } finally {
       await file.close().catch(() => {})
     }
-  }
-
-  /** A record's end in the file. */
-  endOf(position: number, length: number): number {
-    return position - this.base + RECORD_HEADER_BYTES + length
   }
 }

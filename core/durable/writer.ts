@@ -130,8 +130,8 @@ export class Writer {
     }
     segment.newestMs = timeMs
     this.#noLongerPending(taken)
-    for (const [i, { length, settled }] of taken.entries()) {
-      segment.wanted?.set(positions[i] as Position, length)
+    for (const [i, { settled }] of taken.entries()) {
+      segment.wanted?.add(positions[i] as Position)
       settled.resolve(positions[i] as Position)
     }
   }
