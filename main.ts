@@ -31,6 +31,7 @@ async function builtIn(): Promise<Factories> {
     all<ExtensionFactory>(
       import('./extensions/basic_auth/factory.ts'),
       import('./extensions/bearer_token_auth/factory.ts'),
+      import('./extensions/file_storage/factory.ts'),
       import('./extensions/health_check/factory.ts'),
       import('./extensions/oauth2_client/factory.ts'),
     ),

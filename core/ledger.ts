@@ -1,6 +1,6 @@
 // The ledger: what came into each pipeline, and for each destination where it went or why it did not. It adds up exactly:
 //
-//   received = delivered + dropped + refused + queued + in flight      for every pipeline and every destination of it
+//   received + restored = delivered + dropped + refused + dead-lettered + queued + in flight      for every pipeline and every destination of it
 //
 // Receivers keep an account of their own for what never reached a pipeline. Everything counts items: spans, data points, log records.
 
@@ -11,13 +11,19 @@ export interface LedgerRow {
   readonly pipeline: string
   readonly destination: string
   readonly received: number
+  /** What an earlier run had taken, and left in the queue's storage: counted when it is read from there. */
+  readonly restored: number
   readonly delivered: number
   /** By component and reason, e.g. `filter: health check`. */
   readonly dropped: Readonly<Record<string, number>>
   /** The sender was told so, or the destination alone said no while others took it. */
   readonly refused: number
+  /** The destination refused them for good, and the dead letters have them. */
+  readonly deadLettered: number
   /** The sender has its answer; the destination's queue has the items, in its line or on their way. */
   readonly queued: number
+  /** Whether what is queued outlives the process. */
+  readonly durable: boolean
   readonly inFlight: number
 }
 
@@ -29,6 +35,12 @@ export class Ledger {
     const account = new PipelineAccount(id, destinations)
     this.#pipelines.push(account)
     return account
+  }
+
+  /** Where what an earlier run left is written down: the configuration may have changed meanwhile. */
+  restored(pipeline: string, destination: string): DestinationAccount {
+    const account = this.#pipelines.find(({ id }) => id === pipeline) ?? this.pipeline(pipeline, [])
+    return account.destination(destination)
   }
 
   /** Items that a component outside of the pipelines, such as a receiver, did not hand on. */
@@ -64,11 +76,13 @@ export class PipelineAccount {
 
   constructor(id: string, destinations: readonly string[]) {
     this.id = id
-    for (const destination of destinations) this.#destinations.set(destination, new DestinationAccount())
+    for (const destination of destinations) this.destination(destination)
   }
 
   destination(id: string): DestinationAccount {
-    return this.#destinations.get(id)!
+    let account = this.#destinations.get(id)
+    if (account === undefined) this.#destinations.set(id, (account = new DestinationAccount(this.id)))
+    return account
   }
 
   destinations(): Iterable<readonly [id: string, account: DestinationAccount]> {
@@ -97,25 +111,41 @@ export class PipelineAccount {
   rows(): LedgerRow[] {
     let droppedCount = 0
     for (const count of this.#dropped.values()) droppedCount += count
-    return [...this.#destinations].map(([destination, { delivered, refused, queued }]) => ({
-      pipeline: this.id,
-      destination,
-      received: this.#received,
-      delivered,
-      dropped: plain(this.#dropped),
-      refused: refused + this.#refused,
-      queued,
-      inFlight: this.#received - delivered - droppedCount - refused - this.#refused - queued,
-    }))
+    return [...this.#destinations].map(([destination, account]) => {
+      const { restored, delivered, deadLettered, queued, durable } = account
+      const fates = delivered + droppedCount + account.refused + this.#refused + deadLettered + queued
+      return {
+        pipeline: this.id,
+        destination,
+        received: this.#received,
+        restored,
+        delivered,
+        dropped: plain(this.#dropped),
+        refused: account.refused + this.#refused,
+        deadLettered,
+        queued,
+        durable,
+        inFlight: this.#received + restored - fates,
+      }
+    })
   }
 }
 
 export class DestinationAccount {
+  readonly pipeline: string
+  restored = 0
   delivered = 0
   refused = 0
   /** Of the refused ones, those for which the queue had no room. */
   overflowed = 0
+  deadLettered = 0
   queued = 0
+  /** Whether what is queued outlives the process. */
+  durable = false
+
+  constructor(pipeline: string) {
+    this.pipeline = pipeline
+  }
 }
 
 const accounted = new WeakSet<Error>()

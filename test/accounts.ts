@@ -7,15 +7,26 @@ export const PAGE = '{ metrics: { readers: [{ pull: { exporter: { prometheus: { 
 
 export interface Account {
   readonly received: number
+  readonly restored: number
   readonly delivered: number
   readonly refused: number
   readonly dropped: number
+  readonly dead_lettered: number
   readonly queue: number
   readonly in_flight: number
 }
 export type Accounts = Readonly<Record<string, Account>>
 
-const NOTHING: Account = { received: 0, delivered: 0, refused: 0, dropped: 0, queue: 0, in_flight: 0 }
+const NOTHING: Account = {
+  received: 0,
+  restored: 0,
+  delivered: 0,
+  refused: 0,
+  dropped: 0,
+  dead_lettered: 0,
+  queue: 0,
+  in_flight: 0,
+}
 
 /** The page's text. Needs PAGE. */
 export async function pageOf(program: Program): Promise<string> {
@@ -56,10 +67,12 @@ export function lastAccounts(program: Program): Accounts {
     const sum = (pattern: RegExp): number => [...rest.matchAll(pattern)].reduce((total, [, count]) => total + Number(count), 0)
     all[key] = {
       received: sum(/(\d+) received/g),
+      restored: sum(/(\d+) from an earlier run/g),
       delivered: sum(/(\d+) delivered/g),
       refused: sum(/(\d+) refused/g),
       dropped: sum(/(\d+) dropped/g),
-      queue: sum(/(\d+) lost in the queue/g),
+      dead_lettered: sum(/(\d+) in the dead letters/g),
+      queue: sum(/(\d+) (?:lost|kept) in the queue/g),
       in_flight: sum(/(\d+) not answered/g),
     }
   }

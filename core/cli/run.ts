@@ -107,11 +107,19 @@ async function stop(
 
 /** What became of everything, a line for each destination that saw something. */
 function accounts(ledger: Ledger): string {
-  const lines = ledger.rows().map(({ pipeline, destination, received, delivered, dropped, refused, queued, inFlight }) => {
-    if (received === 0) return ''
+  const lines = ledger.rows().map((row) => {
+    const { pipeline, destination, received, restored, delivered, dropped } = row
+    if (received === 0 && restored === 0) return ''
     const reasons = Object.entries(dropped).map(([reason, count]) => `, ${count} dropped (${printable(reason, 200)})`)
-    const rest = `${refused > 0 ? `, ${refused} refused` : ''}${queued > 0 ? `, ${queued} lost in the queue` : ''}${inFlight > 0 ? `, ${inFlight} not answered` : ''}`
-    return `${pipeline} → ${destination}: ${received} received, ${delivered} delivered${reasons.join('')}${rest}\n`
+    const rest = [
+      [row.refused, 'refused'],
+      [row.deadLettered, 'in the dead letters'],
+      [row.queued, row.durable ? 'kept in the queue' : 'lost in the queue'],
+      [row.inFlight, 'not answered'],
+    ] as const
+    const told = rest.map(([count, what]) => (count > 0 ? `, ${count} ${what}` : ''))
+    const from = restored > 0 ? `, ${restored} from an earlier run` : ''
+    return `${pipeline} → ${destination}: ${received} received${from}, ${delivered} delivered${[...reasons, ...told].join('')}\n`
   })
   const atDoor = [...refusedAtDoor(ledger)].map(([why, count]) => `${why}: ${count} refused before any pipeline\n`)
   return `stopped\n${lines.join('')}${atDoor.join('')}`

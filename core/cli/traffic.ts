@@ -20,7 +20,7 @@ export function reportTraffic(ledger: Pick<Ledger, 'rows' | 'atDoor'>, log: Logg
       now.set(way, figures)
       const since = difference(figures, before.get(way))
       if (Object.values(since).every((n) => n === 0)) continue
-      log.info({ ...since, ...(row.queued > 0 ? { queued: row.queued } : {}), in_flight: row.inFlight }, way)
+      log.info({ ...shown(since), ...(row.queued > 0 ? { queued: row.queued } : {}), in_flight: row.inFlight }, way)
     }
     before = now
     const atDoor = refusedAtDoor(ledger)
@@ -44,20 +44,39 @@ export function refusedAtDoor(ledger: Pick<Ledger, 'atDoor'>): Map<string, numbe
 
 interface Figures {
   readonly received: number
+  readonly restored: number
   readonly delivered: number
   readonly dropped: number
   readonly refused: number
+  readonly dead_lettered: number
 }
 
-function figuresOf({ received, delivered, dropped, refused }: LedgerRow): Figures {
-  return { received, delivered, dropped: Object.values(dropped).reduce((sum, n) => sum + n, 0), refused }
+function figuresOf(row: LedgerRow): Figures {
+  const { received, restored, delivered, refused } = row
+  return {
+    received,
+    restored,
+    delivered,
+    dropped: Object.values(row.dropped).reduce((sum, n) => sum + n, 0),
+    refused,
+    dead_lettered: row.deadLettered,
+  }
 }
 
-function difference(now: Figures, before: Figures = { received: 0, delivered: 0, dropped: 0, refused: 0 }): Figures {
+const NOTHING: Figures = { received: 0, restored: 0, delivered: 0, dropped: 0, refused: 0, dead_lettered: 0 }
+
+function difference(now: Figures, before: Figures = NOTHING): Figures {
   return {
     received: now.received - before.received,
+    restored: now.restored - before.restored,
     delivered: now.delivered - before.delivered,
     dropped: now.dropped - before.dropped,
     refused: now.refused - before.refused,
+    dead_lettered: now.dead_lettered - before.dead_lettered,
   }
+}
+
+/** Without the columns that only a queue on disk has, where there is nothing in them. */
+function shown({ restored, dead_lettered, ...always }: Figures): object {
+  return { ...always, ...(restored > 0 ? { restored } : {}), ...(dead_lettered > 0 ? { dead_lettered } : {}) }
 }

@@ -11,11 +11,23 @@ export const queueSchema = {
   type: 'object',
   default: {},
   description:
-    'A queue in front of the destination. Senders are answered as soon as it has taken their data, which it holds in memory: a crash loses what waits in it.',
+    'A queue in front of the destination. Senders are answered as soon as it has taken their data: in memory, where a crash loses what waits, or with `storage` on disk, synced.',
   properties: {
     enabled: { type: 'boolean', default: false, description: 'Whether there is a queue. Without one, senders wait for the destination.' },
+    storage: {
+      type: 'string',
+      minLength: 1,
+      extension: 'storage',
+      examples: ['file_storage'],
+      description:
+        'The extension that keeps the queue on disk: what was answered survives a crash, and waits there for as long as it must.',
+    },
     num_consumers: { type: 'integer', minimum: 1, maximum: 10_000, default: 10, description: 'How many batches are on their way at once.' },
-    queue_size: { type: 'integer', minimum: 1, default: 1000, description: 'How much may wait, in the unit of `sizer`.' },
+    queue_size: {
+      type: 'integer',
+      minimum: 1,
+      description: 'How much may wait, in the unit of `sizer`: 1000 where this is not set, and with `storage` as much as that holds.',
+    },
     sizer: {
       enum: ['requests', 'items', 'bytes'],
       default: 'requests',
@@ -25,8 +37,8 @@ export const queueSchema = {
       type: 'integer',
       format: 'bytes',
       minimum: 1,
-      default: 268_435_456,
-      description: 'The most memory that what waits may take, whatever `queue_size` allows.',
+      description:
+        'The most memory that what waits may take, whatever `queue_size` allows: 256 MiB where this is not set. With `storage`, 64 MiB: what is beyond lies on disk alone.',
     },
     wait_for_result: { enum: [false], description: 'As in the Collector; to wait for the destination is to have no queue.' },
     block_on_overflow: {
@@ -39,13 +51,20 @@ export const queueSchema = {
 
 export interface QueueOptions {
   readonly consumers: number
+  /** Infinity where only the storage bounds it. */
   readonly size: number
   readonly sizer: 'requests' | 'items' | 'bytes'
   readonly maxBytes: number
   readonly blockOnOverflow: boolean
+  /** The id of the extension that keeps it. */
+  readonly storage: string | undefined
   /** What the exporter gives up with RetryableError is lost: its own `retry_on_failure` has a limit. Otherwise it is offered again. */
   readonly givesUp: boolean
 }
+
+const DEFAULT_SIZE = 1000
+const DEFAULT_MEMORY_BYTES = 256 * 1024 * 1024
+const DEFAULT_WINDOW_BYTES = 64 * 1024 * 1024
 
 /** What an exporter's settings say of a queue; undefined where there is none. */
 export function queueOptionsOf(schema: ConfigSchema, config: unknown): QueueOptions | undefined {
@@ -55,11 +74,13 @@ export function queueOptionsOf(schema: ConfigSchema, config: unknown): QueueOpti
     readonly retry_on_failure?: { readonly enabled?: boolean; readonly max_elapsed_time?: string }
   }
   if (!queue.enabled) return undefined
+  const { storage } = queue
   return {
     consumers: queue.num_consumers,
-    size: queue.queue_size,
+    size: queue.queue_size ?? (storage === undefined ? DEFAULT_SIZE : Infinity),
     sizer: queue.sizer,
-    maxBytes: queue.max_bytes,
+    maxBytes: queue.max_bytes ?? (storage === undefined ? DEFAULT_MEMORY_BYTES : DEFAULT_WINDOW_BYTES),
+    storage,
     blockOnOverflow: queue.block_on_overflow,
     givesUp: retry?.enabled === false || (retry?.max_elapsed_time !== undefined && parseDuration(retry.max_elapsed_time) > 0),
   }

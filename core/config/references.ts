@@ -64,6 +64,7 @@ function wrong(id: string, capability: Capability, components: Components, runni
 const CANNOT: Readonly<Partial<Record<Capability, string>>> = {
   client_auth: 'cannot authenticate what is sent, as it is configured',
   server_auth: 'cannot authenticate senders, as it is configured',
+  storage: 'keeps nothing on disk',
 }
 
 function capabilitiesOf({ factory, config }: Defined): readonly Capability[] {

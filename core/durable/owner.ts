@@ -11,6 +11,11 @@ interface Owner {
   readonly token: string
 }
 
+/** Another process has the folder, or another log of this one. */
+export class InUseError extends Error {
+  override readonly name = 'InUseError'
+}
+
 /** Folders that this process has: where nothing tells when a process started, its own pid in a file may be from before. */
 const ours = new Set<string>()
 
@@ -53,7 +58,7 @@ async function linked(draft: string, file: string): Promise<boolean> {
 async function clearStale(folder: string, file: string): Promise<void> {
   const owner = await read(file)
   if (owner !== undefined && (await lives(owner))) {
-    throw new Error(
+    throw new InUseError(
       `${folder} is in use by the process with pid ${owner.pid}: a folder has one owner; stop that process, or configure another folder`,
     )
   }

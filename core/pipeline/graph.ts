@@ -11,6 +11,7 @@ import type {
   ExporterFactory,
   Extension,
   ExtensionFactory,
+  Factory,
   Lifecycle,
   Logger,
   Meter,
@@ -25,6 +26,9 @@ import { Edge, type Flow, ProcessorEdge, type ProcessorEdges, ReceiverEdge } fro
 import { Entry } from './entry.ts'
 import { type Branch, FanOut } from './fan-out.ts'
 import { queueOptionsOf } from '../config/queue-options.ts'
+import { Courier } from './courier.ts'
+import { DEAD_LETTERS_LOG, DeadLetters } from './dead-letters.ts'
+import { DurableQueue } from './durable-queue.ts'
 import { SendingQueue } from './sending-queue.ts'
 import type { Tracer } from './tracer.ts'
 
@@ -75,7 +79,9 @@ class GraphBuilder {
   /** By id in every spelling: a reference may be written otherwise than the definition. */
   readonly #extensions = new Map<string, Extension>()
   readonly #exporters = new Map<string, Consumer>()
-  readonly #queues = new Map<string, SendingQueue>()
+  readonly #queues = new Map<string, SendingQueue | DurableQueue>()
+  /** By the id of their storage. */
+  readonly #deadLetters = new Map<string, DeadLetters>()
   readonly #connectors = new Map<string, Connector>()
   readonly #entries = new Map<string, Consumer>()
   /** Pipelines that are being built, to end a cycle that validation should have found. */
@@ -95,7 +101,7 @@ class GraphBuilder {
         factory.create(
           configOf(receiver),
           this.#counted(id, await this.#nextOf(id)),
-          this.#settings('receiver', id, atDoor(this.#wiring.ledger, id)),
+          this.#settings('receiver', receiver, atDoor(this.#wiring.ledger, id)),
         ),
       )
     return { members: this.#members, flow: { receivers: this.#receiverEdges, processors: this.#processorEdges, queues: this.#queues } }
@@ -103,7 +109,7 @@ class GraphBuilder {
 
   /** One extension may name another, which then has to stand before it in `service.extensions`. */
   async #extension(extension: Configured<ExtensionFactory>): Promise<void> {
-    const settings = this.#settings('extension', extension.id, atDoor(this.#wiring.ledger, extension.id))
+    const settings = this.#settings('extension', extension, atDoor(this.#wiring.ledger, extension.id))
     const made = await this.#create('extensions', extension, ({ factory }) =>
       factory.create(configOf(extension), this.#wiring.service, settings),
     )
@@ -124,14 +130,24 @@ class GraphBuilder {
     }
   }
 
-  #settings(kind: string, id: string, drop: Settings['drop']): Settings {
+  /** `place` tells apart what has the same id: each pipeline's own processor. */
+  #settings(kind: string, configured: Configured<Factory>, drop: Settings['drop'], place = ''): Settings {
     const { log, meter, clock } = this.#wiring
+    const { id } = configured
     const extension = <C extends Capability>(capability: C, wanted: string): Capabilities[C] => {
       const found = this.#extensions.get(wanted)
       if (found === undefined) throw new Error(`there is no extension ${wanted} for ${capability} yet`)
       return found as Capabilities[C] // its factory says that it provides this, and the loader has asked it
     }
-    return { id, log: log(id), meter: meter({ [kind]: id }), clock, drop, extension }
+    return {
+      id,
+      log: log(id),
+      meter: meter({ [kind]: id }),
+      clock,
+      drop,
+      extension,
+      ...storageOf(configured, { extension }, `${kind}.${id}${place}`),
+    }
   }
 
   /** For each signal that some pipeline takes from this receiver or connector: the way into those pipelines. */
@@ -192,8 +208,9 @@ class GraphBuilder {
   /** Exporters and connectors are shared: one instance, however many pipelines end there. */
   async #destination(id: string): Promise<Consumer> {
     const connector = this.#config.connectors.get(id)
-    const settings = this.#settings(connector === undefined ? 'exporter' : 'connector', id, atDoor(this.#wiring.ledger, id))
+    const drop = atDoor(this.#wiring.ledger, id)
     if (connector !== undefined) {
+      const settings = this.#settings('connector', connector, drop)
       const built =
         this.#connectors.get(id) ??
         (await this.#create('connectors', connector, async ({ factory }) =>
@@ -205,28 +222,48 @@ class GraphBuilder {
     const exporter = this.#config.exporters.get(id)!
     const built = this.#exporters.get(id)
     if (built !== undefined) return built
+    const settings = this.#settings('exporter', exporter, drop)
     const made = await this.#create('exporters', exporter, ({ factory }) => factory.create(configOf(exporter), settings))
     const traced = this.#wiring.tracer?.sent(id, made) ?? made
-    this.#queueBefore(exporter, traced)
+    this.#queueBefore(exporter, traced, settings)
     this.#exporters.set(id, traced)
     return traced
   }
 
   /** It starts after its exporter, and stops before it. */
-  #queueBefore({ id, factory, config }: Configured<ExporterFactory>, exporter: Consumer): void {
+  #queueBefore({ id, factory, config }: Configured<ExporterFactory>, exporter: Consumer, settings: Settings): void {
     const options = queueOptionsOf(factory.schema, config)
     if (options === undefined) return
-    const { clock, log } = this.#wiring
-    const queue = new SendingQueue(id, exporter, options, clock, log(id))
+    const { clock, log: logOf, ledger } = this.#wiring
+    const { givesUp, storage } = options
+    const log = logOf(id)
+    const parts = { id, exporter, givesUp, clock, log }
+    let queue: SendingQueue | DurableQueue
+    if (storage === undefined) queue = new SendingQueue(new Courier(parts), options, clock, log)
+    else {
+      const open = () => settings.extension('storage', storage).open(`queue.${id}`)
+      queue = new DurableQueue({ options, courier: { ...parts, deadLetters: this.#deadLettersOf(storage, settings) }, open, ledger })
+    }
     this.#queues.set(id, queue)
     this.#members.push({ name: `exporters.${id}.sending_queue`, component: queue })
+  }
+
+  #deadLettersOf(storage: string, settings: Settings): DeadLetters {
+    const built = this.#deadLetters.get(storage)
+    if (built !== undefined) return built
+    const { clock, log, meter } = this.#wiring
+    const open = () => settings.extension('storage', storage).open(DEAD_LETTERS_LOG)
+    const made = new DeadLetters(open, clock, log(storage), meter({ storage }))
+    this.#deadLetters.set(storage, made)
+    this.#members.push({ name: `extensions.${storage}.dead_letters`, component: made })
+    return made
   }
 
   /** Processors are not shared: each pipeline has its own. */
   #processor(id: string, pipeline: PipelineConfig, next: Consumer, account: PipelineAccount): Promise<Consumer> {
     const configured = this.#config.processors.get(id)!
     const settings: Settings = {
-      ...this.#settings('processor', id, (count, reason) => account.drop(id, count, reason)),
+      ...this.#settings('processor', configured, (count, reason) => account.drop(id, count, reason), `.${pipeline.id}`),
       signal: pipeline.signal,
     }
     return this.#create(`service.pipelines.${pipeline.id}.processors`, configured, ({ factory }) =>
@@ -238,6 +275,17 @@ class GraphBuilder {
 /** The loader has checked the value against the factory's schema, which is what gives it its type. */
 function configOf(configured: Configured<unknown>): ConfigOf<ConfigSchema> {
   return configured.config
+}
+
+/** Logs of the component's own, where its configuration names a storage. */
+function storageOf(
+  { factory, config }: Configured<Factory>,
+  settings: Pick<Settings, 'extension'>,
+  owner: string,
+): Pick<Settings, 'storage'> {
+  const id = (config as { readonly storage?: string }).storage
+  if (id === undefined || factory.schema.properties?.['storage']?.extension !== 'storage') return {}
+  return { storage: { open: (name) => settings.extension('storage', id).open(name === undefined ? owner : `${owner}.${name}`) } }
 }
 
 function atDoor(ledger: Ledger, id: string): Settings['drop'] {

@@ -6,6 +6,7 @@ import { CollectingConsumer, TestClock, TestSettings, lifecycleSuite, numberedSp
 import { Entry } from './entry.ts'
 import { FanOut } from './fan-out.ts'
 import { type QueueOptions, queueOptionsOf, queueSchema } from '../config/queue-options.ts'
+import { Courier } from './courier.ts'
 import { SendingQueue } from './sending-queue.ts'
 
 const options: QueueOptions = {
@@ -15,6 +16,7 @@ const options: QueueOptions = {
   maxBytes: 1 << 30,
   blockOnOverflow: false,
   givesUp: false,
+  storage: undefined,
 }
 
 /** A pipeline that ends in a queue, as the graph wires it. */
@@ -22,7 +24,9 @@ function make(more: Partial<QueueOptions> = {}) {
   const clock = new TestClock()
   const settings = new TestSettings('exporter', clock)
   const end = new CollectingConsumer()
-  const queue = new SendingQueue('exporter', end, { ...options, ...more }, clock, settings.log)
+  const whole = { ...options, ...more }
+  const courier = new Courier({ id: 'exporter', exporter: end, givesUp: whole.givesUp, clock, log: settings.log })
+  const queue = new SendingQueue(courier, whole, clock, settings.log)
   const ledger = new Ledger()
   const account = ledger.pipeline('traces', ['exporter'])
   const fanOut = new FanOut([{ id: 'exporter', consumer: queue.door(account.destination('exporter')) }], settings.log)

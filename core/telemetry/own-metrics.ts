@@ -62,7 +62,7 @@ function measureSignal(meter: MemoryMeter, { ledger, flow, exporters }: Measured
     `otelcol_exporter_send_failed_${items}`,
     unit,
     'Number of items that the destination did not take, in the end.',
-    sent(({ refused, overflowed }) => refused - overflowed),
+    sent(({ refused, overflowed, deadLettered }) => refused - overflowed + deadLettered),
   )
   meter.observedCounter(
     `otelcol_exporter_enqueue_failed_${items}`,
@@ -99,11 +99,13 @@ function measureQueues(meter: MemoryMeter, { queues }: Flow): void {
   meter.gauge('otelcol_exporter_queue_capacity', '{unit}', "The most that it holds, in its sizer's unit.", levels('capacity'))
 }
 
-/** The ledger, which adds up: received = delivered + dropped + refused + waiting. */
+/** The ledger, which adds up: received + restored = delivered + dropped + refused + dead-lettered + waiting. */
 function measureLedger(meter: MemoryMeter, ledger: Ledger): void {
   meter.observedCounter('millrace_ledger_items', '{item}', 'What became of every item, for each pipeline and destination.', function* () {
-    for (const { pipeline, destination, received, delivered, dropped, refused } of ledger.rows()) {
+    for (const { pipeline, destination, received, restored, delivered, dropped, refused, deadLettered } of ledger.rows()) {
       yield [received, { pipeline, destination, fate: 'received' }]
+      if (restored > 0) yield [restored, { pipeline, destination, fate: 'restored' }]
+      if (deadLettered > 0) yield [deadLettered, { pipeline, destination, fate: 'dead_lettered' }]
       yield [delivered, { pipeline, destination, fate: 'delivered' }]
       yield [refused, { pipeline, destination, fate: 'refused' }]
       for (const [reason, count] of Object.entries(dropped)) yield [count, { pipeline, destination, fate: 'dropped', reason }]

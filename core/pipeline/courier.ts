@@ -1,0 +1,145 @@
+// Carries batches that a queue owns to their destination: offers each until it has a fate, writes that into the ledger, and puts what can
+// never be delivered with the dead letters. Both queues hold one.
+
+import type { Batch } from '../batch.ts'
+import type { Clock } from '../clock.ts'
+import type { Consumer, Logger } from '../component.ts'
+import { type ConsumeError, PartialError, PermanentError, RetryableError, asConsumeError } from '../errors.ts'
+import type { DestinationAccount } from '../ledger.ts'
+import { countItems } from '../otlp/count.ts'
+import type { DeadLetters } from './dead-letters.ts'
+import { FanOut } from './fan-out.ts'
+
+/** Pauses between two offers of what the exporter gave back, in milliseconds: the first, doubled each time up to the longest. */
+const FIRST_PAUSE_MS = 1000
+const LONGEST_PAUSE_MS = 30_000
+
+export interface CourierOptions {
+  readonly id: string
+  readonly exporter: Consumer
+  /** What the exporter gives back as retryable has found its end there: it has retried as long as its configuration allows. */
+  readonly givesUp: boolean
+  readonly clock: Clock
+  readonly log: Logger
+  /** Told each time the destination takes nothing now. */
+  readonly onFailing?: () => void
+  /** Without it, what cannot be delivered is lost, and the log says so. */
+  readonly deadLetters?: Pick<DeadLetters, 'add'> | undefined
+}
+
+/** Hears of every part of a batch that has its fate: of how many items. */
+export type Settled = (count: number) => void
+
+export class Courier {
+  readonly #options: CourierOptions
+  readonly #destination: FanOut
+  /** What ends each pause, and whether the destination had asked for it. */
+  readonly #pauses = new Map<() => void, boolean>()
+  #stopped = false
+  #failing = false
+
+  constructor(options: CourierOptions) {
+    this.#options = options
+    this.#destination = new FanOut([{ id: options.id, consumer: options.exporter }], options.log)
+  }
+
+  /** Whether the destination's last word was that it takes nothing now. */
+  get failing(): boolean {
+    return this.#failing
+  }
+
+  /** Settles with true once everything in the batch has a fate, with false where `stop` came first. */
+  async deliver(batch: Batch, account: DestinationAccount, settled: Settled): Promise<boolean> {
+    let rest: Batch | undefined = batch
+    for (let failures = 0; ; failures++) {
+      const error = await this.#offer(rest)
+      rest = await this.#settle(rest, account, error, settled)
+      if (rest === undefined) return true
+      if (this.#stopped) return false
+      await this.#pause(error, failures)
+      if (this.#stopped) return false
+    }
+  }
+
+  /** Ends all pauses; what is on its way may still arrive. */
+  stop(): void {
+    this.#stopped = true
+    for (const wake of this.#pauses.keys()) wake()
+  }
+
+  async #offer(batch: Batch): Promise<ConsumeError | undefined> {
+    try {
+      await this.#destination.consume(batch, Infinity)
+      this.#worked()
+      return undefined
+    } catch (thrown) {
+      const error = asConsumeError(thrown)
+      this.#failing = error instanceof RetryableError
+      if (this.#failing) this.#options.onFailing?.()
+      return error
+    }
+  }
+
+  /** Whoever pauses for fear that the destination is still down need not any more. */
+  #worked(): void {
+    if (!this.#failing) return
+    this.#failing = false
+    for (const [wake, asked] of this.#pauses) if (!asked) wake()
+  }
+
+  /** What became of a batch, or of its chunks where their fates differ. Returns what must be offered again. */
+  async #settle(batch: Batch, account: DestinationAccount, error: ConsumeError | undefined, settled: Settled): Promise<Batch | undefined> {
+    const chunks = error instanceof PermanentError ? undefined : error?.chunks
+    if (chunks === undefined) return (await this.#has(batch, error, account, settled)) ? undefined : batch
+    const again: Uint8Array[] = []
+    for (const [i, chunk] of batch.chunks.entries()) {
+      const one = { ...batch, chunks: [chunk], count: countItems(batch.signal, chunk) }
+      if (!(await this.#has(one, chunks.get(i), account, settled))) again.push(chunk)
+    }
+    if (again.length === 0) return undefined
+    return { ...batch, chunks: again, count: again.reduce((sum, chunk) => sum + countItems(batch.signal, chunk), 0) }
+  }
+
+  /** False where `batch` has no fate yet. */
+  async #has(batch: Batch, error: ConsumeError | undefined, account: DestinationAccount, settled: Settled): Promise<boolean> {
+    if (error instanceof RetryableError && !this.#options.givesUp) return false
+    const { count } = batch
+    const refused = error === undefined ? 0 : error instanceof PartialError ? Math.min(error.refused, count) : count
+    if (refused > 0 && !(await this.#lay(batch, account, refused, error!.message))) return false
+    account.queued -= count
+    account.delivered += count - refused
+    settled(count)
+    return true
+  }
+
+  /** What the destination refuses is put aside, or lost. False where the dead letters cannot take it now. */
+  async #lay(batch: Batch, account: DestinationAccount, refused: number, reason: string): Promise<boolean> {
+    const { id: exporter, deadLetters, log } = this.#options
+    if (deadLetters === undefined) {
+      account.refused += refused
+      log.error({ items: refused, reason }, 'lost: the destination refused what its senders were told was taken')
+      return true
+    }
+    try {
+      await deadLetters.add({ batch, pipeline: account.pipeline, exporter, reason, refused })
+      account.deadLettered += refused
+      return true
+    } catch {
+      return false // which they have said
+    }
+  }
+
+  #pause(error: ConsumeError | undefined, failures: number): Promise<void> {
+    const asked = error instanceof RetryableError ? error.retryAfterMs : undefined
+    const ms = asked ?? Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** failures)
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        timer.cancel()
+        this.#pauses.delete(wake)
+        resolve()
+      }
+      const timer = this.#options.clock.after(ms, wake)
+      this.#pauses.set(wake, asked !== undefined)
+    })
+  }
+}

@@ -1,0 +1,300 @@
+// The queue on disk in front of an exporter: a sender is answered once its batch is synced, and the batch stays on disk until it has a fate.
+// The graph makes one for each exporter whose `sending_queue` names a storage, and a door to it for each pipeline that ends there.
+//
+// What has just come is in memory, too, and leaves from there: that is the live line. What does not fit into its bytes, and what an earlier
+// run left, is backlog: it is read from the disk page by page, oldest first. While both wait, the live line keeps a quarter of the consumers.
+
+import { type Batch, capacityOf } from '../batch.ts'
+import type { Clock } from '../clock.ts'
+import type { Consumer, Lifecycle, Logger } from '../component.ts'
+import type { QueueOptions } from '../config/queue-options.ts'
+import { RetryableError } from '../errors.ts'
+import { type DestinationAccount, type Ledger, markAccounted } from '../ledger.ts'
+import { type DurableLog, FullError, type Page, type Position } from '../storage.ts'
+import { encodeBatch, Origins, readBatch, readHead } from './batch-record.ts'
+import { Courier, type CourierOptions } from './courier.ts'
+import { Line } from './line.ts'
+
+/** When a sender should come back that found no room, or a disk that did not take its batch. */
+const RETRY_MS = 1000
+/** How much of the backlog is in memory at once, in bytes. */
+const PAGE_BYTES = 4 * 1024 * 1024
+/** When the disk is asked again that could not be read. */
+const READ_AGAIN_MS = 1000
+
+/** A batch in memory whose record is in the log. */
+interface Held {
+  readonly position: Position
+  readonly batch: Batch
+  readonly account: DestinationAccount
+  readonly bytes: number
+  readonly isLive: boolean
+}
+
+export interface DurableQueueParts {
+  readonly options: QueueOptions
+  readonly courier: Omit<CourierOptions, 'onFailing'>
+  /** Called once, in `start`. */
+  readonly open: () => Promise<DurableLog>
+  readonly ledger: Ledger
+}
+
+export class DurableQueue implements Lifecycle {
+  readonly #id: string
+  readonly #options: QueueOptions
+  readonly #open: () => Promise<DurableLog>
+  readonly #ledger: Ledger
+  readonly #courier: Courier
+  readonly #clock: Clock
+  readonly #logger: Logger
+  readonly #origins = new Origins()
+  #log: DurableLog | undefined
+  readonly #live = new Line<Held>()
+  #liveBytes = 0
+  readonly #page = new Line<Held>()
+  /** What is in memory, waiting or on its way: the backlog is everything else. */
+  readonly #held = new Set<Position>()
+  /** Whether something of the backlog may lie at `#cursor` or behind it. */
+  #behind = true
+  #cursor: Position = 0
+  #reading: Promise<void> | undefined
+  /** Of what got its fate while a page was read: it may be in that page. */
+  readonly #settledMeanwhile = new Set<Position>()
+  /** Where this run's own records begin; what lies before was another's. */
+  #firstOwn: Position = Infinity
+  #items = 0
+  #busy = 0
+  #busyLive = 0
+  #turn = 0
+  readonly #waiting: (() => void)[] = []
+  #onQuiet: (() => void) | undefined
+  #stopping = false
+  #stopped = false
+
+  constructor({ options, courier, open, ledger }: DurableQueueParts) {
+    this.#id = courier.id
+    this.#options = options
+    this.#open = open
+    this.#ledger = ledger
+    this.#clock = courier.clock
+    this.#logger = courier.log
+    this.#courier = new Courier({ ...courier, onFailing: () => this.#quiet() })
+  }
+
+  /** In the unit of the sizer: what waits or is on its way, and the most that may. Bytes on disk where the storage alone bounds it. */
+  get size(): number {
+    const { size, sizer } = this.#options
+    if (size === Infinity || sizer === 'bytes') return this.#log?.bytes ?? 0
+    return sizer === 'items' ? this.#items : (this.#log?.records ?? 0)
+  }
+  get capacity(): number {
+    return Math.min(this.#options.size, this.#options.size === Infinity ? (this.#log?.maxBytes ?? 0) : Infinity)
+  }
+
+  /** The way in for one pipeline, which keeps its own account. */
+  door(account: DestinationAccount): Consumer {
+    account.durable = true
+    return { consume: (batch, deadlineMs) => this.#take(batch, deadlineMs, account) }
+  }
+
+  async start(): Promise<void> {
+    this.#log = await this.#open()
+    this.#advance()
+  }
+
+  /** Sends what it can while the destination takes it; everything else stays on disk for the next run. */
+  async stop(abort: AbortSignal): Promise<void> {
+    if (this.#log === undefined || this.#stopped) return
+    this.#stopping = true
+    await this.#until(abort, () => this.#courier.failing || this.#idle())
+    this.#stopped = true
+    this.#courier.stop()
+    for (const wake of this.#waiting.splice(0)) wake()
+    await this.#until(abort, () => this.#busy === 0)
+    await this.#reading
+    if (!this.#idle()) this.#logger.info({ items: this.#items, bytes: this.#log.bytes }, 'kept on disk: the next run sends what waits')
+    await this.#log.close()
+  }
+
+  #idle(): boolean {
+    return this.#busy === 0 && this.#live.length === 0 && this.#page.length === 0 && !this.#behind
+  }
+
+  async #until(abort: AbortSignal, done: () => boolean): Promise<void> {
+    const aborted = (): void => this.#onQuiet?.()
+    abort.addEventListener('abort', aborted, { once: true })
+    while (!abort.aborted && !done()) await new Promise<void>((resolve) => (this.#onQuiet = resolve))
+    abort.removeEventListener('abort', aborted)
+  }
+
+  #quiet(): void {
+    this.#onQuiet?.()
+  }
+
+  async #take(batch: Batch, deadlineMs: number, account: DestinationAccount): Promise<void> {
+    let position: Position
+    try {
+      position = await this.#append(batch, deadlineMs, account)
+    } catch (cause) {
+      account.refused += batch.count
+      if (cause instanceof FullError) account.overflowed += batch.count
+      const message = cause instanceof FullError ? 'the sending queue is full' : `the sending queue cannot be written: ${messageOf(cause)}`
+      throw markAccounted(new RetryableError(message, { cause, retryAfterMs: RETRY_MS }))
+    }
+    this.#firstOwn = Math.min(this.#firstOwn, position)
+    this.#items += batch.count
+    account.queued += batch.count
+    this.#enter({ position, batch, account, bytes: capacityOf(batch), isLive: true })
+    this.#advance()
+  }
+
+  /** Rejects with a FullError where there is no room, or none by the deadline where the sender may wait for it. */
+  async #append(batch: Batch, deadlineMs: number, account: DestinationAccount): Promise<Position> {
+    const parts = encodeBatch(batch, account.pipeline)
+    for (;;) {
+      try {
+        this.#assertRoom(batch)
+        return await this.#log!.append(parts)
+      } catch (error) {
+        if (!(error instanceof FullError) || !this.#options.blockOnOverflow || !(await this.#room(deadlineMs))) throw error
+      }
+    }
+  }
+
+  /** What the storage holds at most it knows itself. An empty queue takes what is larger than all of it. */
+  #assertRoom(batch: Batch): void {
+    if (this.#log === undefined || this.#stopped) throw new Error('it is stopped')
+    const { size, sizer } = this.#options
+    const more = sizer === 'requests' ? 1 : sizer === 'items' ? batch.count : batch.chunks.reduce((sum, { length }) => sum + length, 0)
+    const has = this.size
+    if (size !== Infinity && has > 0 && has + more > size) throw new FullError(`it holds ${has} ${sizer}, of ${size} at most`)
+  }
+
+  /** Settles with false once the deadline has come, with true when something has left. Who waits is served in order. */
+  #room(deadlineMs: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const leftMs = deadlineMs - this.#clock.monotonicMs()
+      if (leftMs <= 0) return resolve(false)
+      const wake = (): void => {
+        timer?.cancel()
+        resolve(true)
+      }
+      const late = (): void => {
+        this.#waiting.splice(this.#waiting.indexOf(wake), 1)
+        resolve(false)
+      }
+      const timer = leftMs === Infinity ? undefined : this.#clock.after(leftMs, late)
+      this.#waiting.push(wake)
+    })
+  }
+
+  #enter(held: Held): void {
+    if (this.#liveBytes + held.bytes > this.#options.maxBytes && this.#live.length > 0) this.#forget()
+    this.#held.add(held.position)
+    this.#live.push(held)
+    this.#liveBytes += held.bytes
+  }
+
+  /** Lets go of what waits in the live line: it is on disk, and from now on backlog. So the live line never holds what is oldest. */
+  #forget(): void {
+    for (const { position } of this.#live.clear()) {
+      this.#held.delete(position)
+      this.#cursor = Math.min(this.#cursor, position)
+    }
+    this.#liveBytes = 0
+    this.#behind = true
+  }
+
+  #advance(): void {
+    if (this.#stopping && (this.#stopped || this.#courier.failing)) return
+    while (this.#busy < this.#options.consumers) {
+      const held = this.#next()
+      if (held === undefined) break
+      this.#busy++
+      if (held.isLive) this.#busyLive++
+      void this.#send(held)
+    }
+  }
+
+  #next(): Held | undefined {
+    if (this.#behind && this.#page.length < this.#options.consumers) this.#readOn()
+    if (this.#page.length > 0 && !this.#livesTurn()) return this.#page.shift()
+    const held = this.#live.shift()
+    if (held !== undefined) this.#liveBytes -= held.bytes
+    return held
+  }
+
+  /** A quarter of the consumers; where they are fewer than four, every fourth time. */
+  #livesTurn(): boolean {
+    if (this.#live.length === 0) return false
+    return this.#busyLive < Math.floor(this.#options.consumers / 4) || ++this.#turn % 4 === 0
+  }
+
+  /** Never rejects. */
+  async #send({ position, batch, account, isLive }: Held): Promise<void> {
+    const settled = await this.#courier.deliver(batch, account, (count) => (this.#items -= count))
+    this.#busy--
+    if (isLive) this.#busyLive--
+    if (settled) this.#release(position)
+    this.#advance()
+    if (this.#busy === 0 || this.#idle()) this.#quiet()
+  }
+
+  #release(position: Position): void {
+    this.#held.delete(position)
+    if (this.#reading !== undefined) this.#settledMeanwhile.add(position)
+    this.#log!.release(position).then(
+      () => this.#waiting.shift()?.(),
+      (cause: unknown) => this.#logger.warn({ reason: messageOf(cause) }, 'the disk does not note what was delivered: it may come again'),
+    )
+  }
+
+  #readOn(): void {
+    this.#reading ??= this.#readPage().finally(() => {
+      this.#reading = undefined
+      this.#settledMeanwhile.clear()
+      this.#advance()
+      if (this.#idle()) this.#quiet()
+    })
+  }
+
+  async #readPage(): Promise<void> {
+    const from = this.#cursor
+    this.#cursor = Infinity // whoever forgets something meanwhile sets it back
+    let page: Page
+    try {
+      page = await this.#log!.read(from, PAGE_BYTES)
+    } catch (cause) {
+      this.#cursor = Math.min(this.#cursor, from)
+      if (this.#stopping) return
+      this.#logger.error({ reason: messageOf(cause) }, 'the disk does not give back what waits in the queue: trying again')
+      await new Promise<void>((resolve) => this.#clock.after(READ_AGAIN_MS, resolve))
+      return
+    }
+    this.#behind = page.records.length > 0 || this.#cursor !== Infinity
+    this.#cursor = Math.min(this.#cursor, page.next)
+    for (const { position, bytes } of page.records) this.#restore(position, bytes)
+  }
+
+  #restore(position: Position, bytes: Uint8Array): void {
+    if (this.#held.has(position) || this.#settledMeanwhile.has(position)) return
+    this.#held.add(position)
+    try {
+      const head = readHead(bytes)
+      const account = this.#ledger.restored(head.pipeline, this.#id)
+      if (position < this.#firstOwn) {
+        account.durable = true
+        account.restored += head.count
+        account.queued += head.count
+        this.#items += head.count
+      }
+      this.#page.push({ position, batch: readBatch(bytes, head, this.#origins), account, bytes: bytes.length, isLive: false })
+    } catch (cause) {
+      this.#logger.error({ position, reason: messageOf(cause) }, 'a record in the queue is no batch: it stays where it is, unsent')
+    }
+  }
+}
+
+function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown)
+}
