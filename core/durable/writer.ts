@@ -37,6 +37,7 @@ export class Writer {
   #pendingBytes = 0
   #releases: Release[] = []
   #writing: Promise<void> | undefined
+  #removing: Promise<void> = Promise.resolve()
 
   constructor(options: WriterOptions, segments: Segment[], nextBase: number) {
     this.#options = options
@@ -80,6 +81,7 @@ export class Writer {
   /** Settles when everything that was asked for has been tried. */
   async idle(): Promise<void> {
     await this.#writing
+    await this.#removing
   }
 
   async #writeAll(): Promise<void> {
@@ -89,7 +91,7 @@ export class Writer {
       const releases = this.#releases
       this.#releases = []
       await Promise.all([this.#commitAppends(), this.#commitReleases(releases)])
-      await this.#removeDone()
+      this.#removeDone()
     } while (this.#appends.length > 0 || this.#releases.length > 0)
     // In the same turn as the look at the lists, or whoever comes in between waits for ever.
     this.#writing = undefined
@@ -170,13 +172,14 @@ export class Writer {
     }
   }
 
-  /** Only between commits, so that nobody writes to what goes. Where a file cannot be removed now, the next run finds it with its marks, and removes it. */
-  async #removeDone(): Promise<void> {
+  /** Decided between commits, so that nobody writes to what goes; done beside them, so that nobody waits for it. */
+  #removeDone(): void {
     for (const segment of this.#segments.slice()) {
       if (segment.wanted?.size !== 0 || this.#releases.some((release) => release.segment === segment)) continue
       if (segment.open && segment.bytes < this.#options.segmentBytes / 4) continue
       this.#segments.splice(this.#segments.indexOf(segment), 1)
-      await segment.remove().catch(() => {})
+      // Where a file cannot be removed now, the next run finds it with its marks, and removes it.
+      this.#removing = this.#removing.then(() => segment.remove()).catch(() => {})
     }
   }
 }
