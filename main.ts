@@ -65,5 +65,6 @@ const code = await commandLine(process.argv.slice(2), builtIn, {
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
   environment: process.env,
+  ...(process.stdout.isTTY ? { columns: process.stdout.columns } : {}),
 })
 process.exit(code)

@@ -5,60 +5,159 @@ import { listed } from '../config/explain.ts'
 import { didYouMean } from '../config/nearest.ts'
 import { quoted } from '../printable.ts'
 
-export const COMMANDS = ['run', 'validate', 'components', 'quickstart'] as const
+export const COMMANDS = ['run', 'validate', 'components', 'quickstart', 'deadletter', 'queue'] as const
 export type Command = (typeof COMMANDS)[number]
+type Acting = 'deadletter' | 'queue'
+/** `deadletter list`: these commands do one of several things. */
+const ACTIONS = { deadletter: ['list', 'show', 'replay', 'drop'], queue: ['stat'] } as const
+export type DeadLetterAction = (typeof ACTIONS)['deadletter'][number]
 
 const OPTIONS = {
   config: { type: 'string', short: 'c', multiple: true },
+  storage: { type: 'string' },
+  exporter: { type: 'string' },
+  to: { type: 'string' },
+  all: { type: 'boolean' },
+  json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'v' },
 } as const
-const SPELLINGS = Object.keys(OPTIONS).map((name) => `--${name}`)
-/** The others look at no file of the user's. */
-const TAKES_FILES: readonly Command[] = ['run', 'validate']
+type Option = keyof typeof OPTIONS
+/** What stands behind those that need a value. */
+const VALUES: Readonly<Partial<Record<Option, readonly [what: string, name: string]>>> = {
+  config: ['a file', 'FILE'],
+  storage: ['an extension', 'ID'],
+  exporter: ['an exporter', 'ID'],
+  to: ['an exporter', 'ID'],
+}
+/** What each command takes beside help and version. Those that are not here look at no file of the user's. */
+const TAKES: Readonly<Record<string, readonly Option[]>> = {
+  run: ['config'],
+  validate: ['config'],
+  'deadletter list': ['config', 'storage', 'exporter', 'json'],
+  'deadletter show': ['config', 'storage', 'json'],
+  'deadletter replay': ['config', 'storage', 'exporter', 'to', 'all'],
+  'deadletter drop': ['config', 'storage', 'exporter', 'all'],
+  'queue stat': ['config', 'storage', 'json'],
+}
+const EVERYWHERE: readonly Option[] = ['config', 'help', 'version']
 
+/** What the commands that look at stored data were asked for. */
+export interface Asked {
+  readonly files: readonly string[]
+  /** The storage extension; needed where there are several. */
+  readonly storage?: string
+  /** Only what was for this one. */
+  readonly exporter?: string
+  /** Instead of the exporter that it was for. */
+  readonly to?: string
+  readonly ids: readonly number[]
+  readonly all: boolean
+  readonly json: boolean
+}
 export type Arguments =
-  | { readonly command: Command; readonly files: readonly string[] }
+  | { readonly command: 'run' | 'validate' | 'components' | 'quickstart'; readonly files: readonly string[] }
+  | { readonly command: 'deadletter'; readonly action: DeadLetterAction; readonly asked: Asked }
+  | { readonly command: 'queue'; readonly asked: Asked }
   | { readonly command: 'help' | 'version' }
   | { readonly command: undefined; readonly wrong: string }
 
+type Given = Map<Option, readonly string[]>
+
 export function parseArguments(words: readonly string[]): Arguments {
   const { tokens } = parseArgs({ args: [...words], options: OPTIONS, strict: false, allowPositionals: true, tokens: true })
-  const files: string[] = []
-  const positionals: string[] = []
-  let asked: 'help' | 'version' | undefined
+  const positionals = tokens.filter((token) => token.kind === 'positional').map(({ value }) => value)
+  const accepted = acceptedBy(positionals)
+  const given: Given = new Map()
   for (const token of tokens) {
-    if (token.kind === 'positional') positionals.push(token.value)
     if (token.kind !== 'option') continue
-    if (!Object.hasOwn(OPTIONS, token.name)) return wrong(unknownOption(token.rawName))
-    if (token.name !== 'config') {
-      if (token.value !== undefined) return wrong(`${token.rawName} takes no value; found ${quoted(token.value)}`)
-      asked ??= token.name as 'help' | 'version'
-    } else if (token.value === undefined || token.value === '' || (!token.inlineValue && /^-./.test(token.value))) {
-      return wrong(`${token.rawName} needs a file; accepted: --config FILE`)
-    } else files.push(token.value)
+    if (!Object.hasOwn(OPTIONS, token.name)) return wrong(unknownOption(token.rawName, accepted))
+    const name = token.name as Option
+    const value = VALUES[name]
+    if (value === undefined && token.value !== undefined) return wrong(`${token.rawName} takes no value; found ${quoted(token.value)}`)
+    if (value !== undefined && (token.value === undefined || token.value === '' || (!token.inlineValue && /^-./.test(token.value))))
+      return wrong(`${token.rawName} needs ${value[0]}; accepted: --${name} ${value[1]}`)
+    given.set(name, [...(given.get(name) ?? []), token.value ?? ''])
   }
-  if (asked !== undefined) return { command: asked }
-  return commandOf(positionals, files)
+  for (const name of given.keys()) if (name === 'help' || name === 'version') return { command: name }
+  return commandOf(positionals, given)
 }
 
-function commandOf([name, ...more]: readonly string[], files: readonly string[]): Arguments {
+function acceptedBy([command = '', action]: readonly string[]): readonly Option[] {
+  return [...new Set([...(TAKES[`${command} ${action}`] ?? TAKES[command] ?? []), ...EVERYWHERE])]
+}
+
+function commandOf([name, ...more]: readonly string[], given: Given): Arguments {
   if (name === 'help') return { command: 'help' }
   const command = COMMANDS.find((known) => known === name)
   if (name === undefined) return wrong(`no command; accepted: ${listed(COMMANDS)}`)
   if (command === undefined) return wrong(`unknown command ${quoted(name)}; accepted: ${listed(COMMANDS)}${didYouMean(name, COMMANDS)}`)
-  if (!TAKES_FILES.includes(command) && files.length > 0) return wrong(`${command} takes no --config`)
+  if (command === 'deadletter' || command === 'queue') return actionOf(command, more, given)
+  const superfluous = tooMuch(command, given)
+  if (superfluous !== undefined) return wrong(superfluous)
+  const takesFiles = TAKES[command] !== undefined
+  const files = given.get('config') ?? []
   if (more[0] !== undefined) {
-    const meant = TAKES_FILES.includes(command) ? `; did you mean --config ${more[0]}?` : ''
+    const meant = takesFiles ? `; did you mean --config ${more[0]}?` : ''
     return wrong(`${command} takes options only; found ${quoted(more[0])}${meant}`)
   }
-  if (TAKES_FILES.includes(command) && files.length === 0)
-    return wrong(`${command} needs a configuration; accepted: --config FILE, once or more`)
-  return { command, files }
+  return takesFiles && files.length === 0 ? wrong(noConfiguration(command)) : { command, files }
 }
 
-function unknownOption(rawName: string): string {
-  return `unknown option ${quoted(rawName)}; accepted: ${SPELLINGS.join(', ')}${didYouMean(rawName, SPELLINGS)}`
+function actionOf(command: Acting, [name, ...words]: readonly string[], given: Given): Arguments {
+  const actions: readonly string[] = ACTIONS[command]
+  if (name === undefined) return wrong(`${command} what? accepted: ${actions.map((action) => `${command} ${action}`).join(', ')}`)
+  if (!actions.includes(name))
+    return wrong(`unknown command ${quoted(`${command} ${name}`)}; accepted: ${listed(actions)}${didYouMean(name, actions)}`)
+  const full = `${command} ${name}`
+  const superfluous = tooMuch(full, given)
+  if (superfluous !== undefined) return wrong(superfluous)
+  if (!given.has('config')) return wrong(noConfiguration(full))
+  const twice = [...given].find(([option, values]) => option !== 'config' && values.length > 1)
+  if (twice !== undefined) return wrong(`--${twice[0]} stands there twice; accepted: once`)
+  const ids = command === 'deadletter' && name !== 'list' ? idsIn(words) : []
+  if (typeof ids === 'string') return wrong(ids)
+  if (ids.length === 0 && words[0] !== undefined) return wrong(`${full} takes options only; found ${quoted(words[0])}`)
+  const asked = askedFor(given, ids)
+  const missing = choiceFault(full, asked)
+  if (missing !== undefined) return wrong(missing)
+  return command === 'queue' ? { command, asked } : { command, action: name as DeadLetterAction, asked }
+}
+
+function askedFor(given: Given, ids: readonly number[]): Asked {
+  const one = (option: 'storage' | 'exporter' | 'to'): object => (given.has(option) ? { [option]: given.get(option)![0] } : {})
+  const chosen = { ...one('storage'), ...one('exporter'), ...one('to') }
+  return { files: given.get('config') ?? [], ...chosen, ids, all: given.has('all'), json: given.has('json') }
+}
+
+/** Nothing is sent or dropped that was not named. */
+function choiceFault(full: string, { ids, all, exporter }: Asked): string | undefined {
+  if (full === 'deadletter show' && ids.length !== 1) return `${full} needs the id of one letter, as deadletter list shows it`
+  if (full !== 'deadletter replay' && full !== 'deadletter drop') return undefined
+  if (ids.length === 0 && !all)
+    return `${full} needs to know which letters; accepted: ids, as deadletter list shows them, or --all${exporter === undefined ? '' : ', which with --exporter means all of that exporter'}`
+  if (ids.length > 0 && all) return `${full} takes ids or --all; found both`
+  return ids.length > 0 && exporter !== undefined ? `${full} takes ids or --exporter; found both` : undefined
+}
+
+function idsIn(words: readonly string[]): readonly number[] | string {
+  const odd = words.find((word) => !/^\d{1,15}$/.test(word))
+  return odd === undefined ? words.map(Number) : `found ${quoted(odd)}; accepted: the id of a letter, as deadletter list shows it`
+}
+
+function tooMuch(command: string, given: Given): string | undefined {
+  const takes = TAKES[command] ?? []
+  const first = [...given.keys()].find((option) => !takes.includes(option))
+  return first === undefined ? undefined : `${command} takes no --${first}`
+}
+
+function noConfiguration(command: string): string {
+  return `${command} needs a configuration; accepted: --config FILE, once or more`
+}
+
+function unknownOption(rawName: string, accepted: readonly Option[]): string {
+  const spellings = accepted.map((name) => `--${name}`)
+  return `unknown option ${quoted(rawName)}; accepted: ${spellings.join(', ')}${didYouMean(rawName, spellings)}`
 }
 
 function wrong(sentence: string): Arguments {

@@ -27,8 +27,8 @@ function fileIn(t: Test, name: string, text: string): string {
 
 t.test('wrong words end with 2 and say what is accepted', async (t) => {
   const cases: Readonly<Record<string, string>> = {
-    '': 'no command; accepted: run, validate, components, quickstart',
-    vaildate: 'unknown command "vaildate"; accepted: run, validate, components, quickstart; did you mean "validate"?',
+    '': 'no command; accepted: run, validate, components, quickstart, deadletter, queue',
+    vaildate: 'unknown command "vaildate"; accepted: run, validate, components, quickstart, deadletter, queue; did you mean "validate"?',
     'run --confg a.yaml': 'unknown option "--confg"; accepted: --config, --help, --version; did you mean "--config"?',
     'run -x': 'unknown option "-x"; accepted: --config, --help, --version',
     run: 'run needs a configuration; accepted: --config FILE, once or more',
@@ -39,6 +39,24 @@ t.test('wrong words end with 2 and say what is accepted', async (t) => {
     'components x': 'components takes options only; found "x"',
     'components -c a': 'components takes no --config',
     '--help=yes': '--help takes no value; found "yes"',
+    'run --all': 'run takes no --all',
+    deadletter: 'deadletter what? accepted: deadletter list, deadletter show, deadletter replay, deadletter drop',
+    'deadletter lst -c a': 'unknown command "deadletter lst"; accepted: list, show, replay, drop; did you mean "list"?',
+    'deadletter list': 'deadletter list needs a configuration; accepted: --config FILE, once or more',
+    'deadletter list 7 -c a': 'deadletter list takes options only; found "7"',
+    'deadletter list --to b -c a': 'deadletter list takes no --to',
+    'deadletter list --exporte b -c a':
+      'unknown option "--exporte"; accepted: --config, --storage, --exporter, --json, --help, --version; did you mean "--exporter"?',
+    'deadletter list --exporter': '--exporter needs an exporter; accepted: --exporter ID',
+    'deadletter list --storage a --storage b -c a': '--storage stands there twice; accepted: once',
+    'deadletter show -c a': 'deadletter show needs the id of one letter, as deadletter list shows it',
+    'deadletter show x -c a': 'found "x"; accepted: the id of a letter, as deadletter list shows it',
+    'deadletter drop -c a': 'deadletter drop needs to know which letters; accepted: ids, as deadletter list shows them, or --all',
+    'deadletter drop --exporter b -c a':
+      'deadletter drop needs to know which letters; accepted: ids, as deadletter list shows them, or --all, which with --exporter means all of that exporter',
+    'deadletter replay 7 --all -c a': 'deadletter replay takes ids or --all; found both',
+    'deadletter replay 7 --exporter b -c a': 'deadletter replay takes ids or --exporter; found both',
+    'queue stat 7 -c a': 'queue stat takes options only; found "7"',
     'run --constructor': 'unknown option "--constructor"; accepted: --config, --help, --version',
   }
   for (const [words, sentence] of Object.entries(cases)) {

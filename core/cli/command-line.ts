@@ -16,6 +16,10 @@ export async function commandLine(words: readonly string[], builtIn: () => Promi
       return (await import('./components.ts')).components(builtIn, terminal)
     case 'quickstart':
       return (await import('./quickstart.ts')).quickstart(builtIn, terminal)
+    case 'deadletter':
+      return (await import('./dead-letters.ts')).deadLetters(parsed.action, parsed.asked, builtIn, terminal)
+    case 'queue':
+      return (await import('./queue.ts')).queueStat(parsed.asked, builtIn, terminal)
     case 'version':
       terminal.out(`millrace ${(await import('../config/own-package.ts')).ownVersion()}\n`)
       return OK

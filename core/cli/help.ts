@@ -7,6 +7,8 @@ Examples
   millrace validate --config pipeline.yaml        check the file and draw its pipelines; nothing is started
   millrace run -c base.yaml -c production.yaml    where both files say something, the later one wins
   millrace components                             what the file can name
+  millrace queue stat -c pipeline.yaml            what waits on disk
+  millrace deadletter list -c pipeline.yaml       what a destination refused for good, and why
 
 A file to begin with (then: curl http://127.0.0.1:4318/v1/traces, or any OpenTelemetry SDK)
   receivers:  { otlp: { protocols: { http: } } }
@@ -21,9 +23,17 @@ Commands
   validate      prints every mistake with its file, line and column
   components    lists types, signals and stability
   quickstart    runs a pipeline that shows what arrives, with one line to paste to see it
+  deadletter    list, show, replay or drop what a destination refused for good
+  queue stat    what waits in the queues on disk, and since when
+                both look at the disk, while the pipelines run and while they do not; docs/queues.md
 
 Options
   -c, --config FILE    the configuration; give it again to lay more files over it
+  --storage ID         deadletter, queue: the storage extension, where the file has several
+  --exporter ID        deadletter: only what was for this exporter
+  --to ID              deadletter replay: through this exporter instead
+  --all                deadletter replay and drop: every letter, instead of ids
+  --json               deadletter list and show, queue stat: a line of JSON each
   -h, --help           this page
   -v, --version        the version
 

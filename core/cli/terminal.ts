@@ -8,6 +8,8 @@ export interface Terminal {
   /** Everything else: errors, the log, the line that says `ready`. */
   err(text: string): void
   readonly environment: Environment
+  /** How many characters of a line `out` shows, where it is a screen. */
+  readonly columns?: number
 }
 
 /** Exit codes, as `--help` lists them. */
