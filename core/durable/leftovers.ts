@@ -28,25 +28,39 @@ export async function findSegments(folder: string, files: Files): Promise<Leftov
     else if (head.every((byte) => byte === 0) || size < HEADER_BYTES) {
       // A crash before the first sync: nothing in it was acknowledged.
       tornBytes += size
-      await files.remove(folder, name)
+      await files.remove(folder, name).catch(() => {})
     } else {
       if (await keep(folder, files, name, await readWhole(folder, files, name, size))) damaged++
-      await files.remove(folder, name)
+      await files.remove(folder, name).catch(() => {})
     }
   }
   await matchMarks(folder, files, names, segments)
   return { segments, nextBase, damaged, tornBytes }
 }
 
-/** Marks whose segment is gone are of no use. */
 async function matchMarks(folder: string, files: Files, names: readonly string[], segments: readonly Segment[]): Promise<void> {
   const byBase = new Map(segments.map((segment) => [segment.base, segment]))
+  const stale: string[] = []
   for (const name of names) {
     const marks = marksOf(name)
     if (marks === undefined || name !== marksName(marks.base, marks.number)) continue
     const segment = byBase.get(marks.base)
-    if (segment === undefined) await files.remove(folder, name)
+    if (segment === undefined) stale.push(name)
     else segment.found(name, marks.number)
+  }
+  if (stale.length > 0) await removeStale(folder, files, stale)
+}
+
+/**
+ * Marks whose segment is gone are of no use, once it is gone for good: the run that removed it may have ended before it synced the folder, and
+ * then a crash brings it back. What cannot be removed now is found by the next run.
+ */
+async function removeStale(folder: string, files: Files, marks: readonly string[]): Promise<void> {
+  try {
+    await files.syncFolder(folder)
+    for (const name of marks) await files.remove(folder, name)
+  } catch {
+    // As above.
   }
 }
 
