@@ -21,7 +21,7 @@ export interface CourierOptions {
   readonly givesUp: boolean
   readonly clock: Clock
   readonly log: Logger
-  /** Told each time the destination takes nothing now. */
+  /** Told each time that nothing is taken now. */
   readonly onFailing?: () => void
   /** Without it, what cannot be delivered is lost, and the log says so. */
   readonly deadLetters?: Pick<DeadLetters, 'add'> | undefined
@@ -43,7 +43,7 @@ export class Courier {
     this.#destination = new FanOut([{ id: options.id, consumer: options.exporter }], options.log)
   }
 
-  /** Whether the destination's last word was that it takes nothing now. */
+  /** Whether the last word, of the destination or of the dead letters, was that nothing is taken now. */
   get failing(): boolean {
     return this.#failing
   }
@@ -74,10 +74,15 @@ export class Courier {
       return undefined
     } catch (thrown) {
       const error = asConsumeError(thrown)
-      this.#failing = error instanceof RetryableError
-      if (this.#failing) this.#options.onFailing?.()
+      if (error instanceof RetryableError) this.#fails()
+      else this.#worked()
       return error
     }
+  }
+
+  #fails(): void {
+    this.#failing = true
+    this.#options.onFailing?.()
   }
 
   /** Whoever pauses for fear that the destination is still down need not any more. */
@@ -125,7 +130,9 @@ export class Courier {
       account.deadLettered += refused
       return true
     } catch {
-      return false // which they have said
+      // They have said so themselves.
+      this.#fails()
+      return false
     }
   }
 

@@ -13,6 +13,7 @@ export {
   numberedDataPoints,
   readDataPoints,
 } from './metrics.ts'
+export { MemoryLog, MemoryStorage } from './memory-storage.ts'
 export { type LogLine, TestSettings } from './settings.ts'
 export { type ExporterUnderTest, type ProcessorUnderTest, type Test, exporterSuite, lifecycleSuite, processorSuite } from './suite.ts'
 export { TestClock } from './test-clock.ts'
