@@ -1,6 +1,8 @@
 // One run: a program under test, a generator before it, a counting server behind it, and the card of what came of it. `run.ts` calls it.
 
-import { loadavg } from 'node:os'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { loadavg, tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { randomInt } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -70,11 +72,12 @@ const POLL_MS = 25
 
 export async function measure(options: RunOptions): Promise<Card> {
   const loadAverage = loadavg()[0] ?? 0
-  const parts: { program?: Program; generator?: Generator; counting?: Counting } = {}
+  const parts: { program?: Program; generator?: Generator; counting?: Counting; folder?: string } = {}
   try {
     const run = randomInt(1, 2 ** 32)
     const port = options.scenario.own?.port
-    const variables = { ...(await pickPorts()), ...(port === undefined ? {} : { BENCH_IN_PORT: port }) }
+    const folder = (parts.folder = await mkdtemp(join(tmpdir(), 'millrace-bench-')))
+    const variables = { ...(await pickPorts()), ...(port === undefined ? {} : { BENCH_IN_PORT: port }), BENCH_FOLDER: folder }
     if (options.scenario.backend)
       parts.counting = await Forked.start('counting-server.ts', ['--port', variables.BENCH_OUT_PORT, '--run', String(run)])
     if (options.program) parts.program = await startUnderTest(options.scenario, options.program, variables)
@@ -84,12 +87,19 @@ export async function measure(options: RunOptions): Promise<Card> {
     await parts.generator?.stop()
     await parts.program?.stop()
     await parts.counting?.stop()
+    if (parts.folder !== undefined) await rm(parts.folder, { recursive: true, force: true })
   }
 }
 
 export async function pickPorts(): Promise<Variables> {
   const [inner, outer, spare] = [await freePort(), await freePort(), await freePort()].map(String)
-  return { BENCH_IN_PORT: inner ?? '', BENCH_OUT_PORT: outer ?? '', BENCH_SPARE_PORT: spare ?? '', ...certificate() }
+  return {
+    BENCH_IN_PORT: inner ?? '',
+    BENCH_OUT_PORT: outer ?? '',
+    BENCH_SPARE_PORT: spare ?? '',
+    BENCH_FOLDER: tmpdir(),
+    ...certificate(),
+  }
 }
 
 /** Ready when it accepts connections; polled closely, since `start-up.ts` times it. */

@@ -40,6 +40,12 @@ export const SCENARIOS: readonly Scenario[] = [
     gzip: true,
   },
   { name: 'passthrough', pipeline: 'otlp/http, gzip → otlp_http, gzip: not merged', backend: true, goal: 4, gzip: true },
+  {
+    name: 'durable',
+    pipeline: 'otlp/http → queue on disk, synced before the answer → otlp_http, no compression',
+    backend: true,
+    goal: 4,
+  },
   { name: 'transform', pipeline: 'otlp/http → attributes: one set, one hashed, one deleted → nop', backend: false, goal: 2 },
 ]
 
@@ -69,7 +75,7 @@ export interface Command {
 }
 /** What `${env:NAME}` in a configuration stands for. */
 export type Variables = Readonly<
-  Record<'BENCH_IN_PORT' | 'BENCH_OUT_PORT' | 'BENCH_SPARE_PORT' | 'BENCH_TLS_CERT' | 'BENCH_TLS_KEY', string>
+  Record<'BENCH_FOLDER' | 'BENCH_IN_PORT' | 'BENCH_OUT_PORT' | 'BENCH_SPARE_PORT' | 'BENCH_TLS_CERT' | 'BENCH_TLS_KEY', string>
 >
 
 const CHECKOUT = join(import.meta.dirname, '..')
