@@ -2,7 +2,6 @@
 // released; what is refused again stays.
 
 import { systemClock } from '../clock.ts'
-import { redactor } from '../config/secrets.ts'
 import type { ServiceConfig } from '../config/service.ts'
 import { type ConsumeError, asConsumeError, PartialError, RetryableError } from '../errors.ts'
 import { printable } from '../printable.ts'
@@ -20,14 +19,8 @@ const ONE_LETTER_MS = 30_000
 const MOST_UNRELEASED = 100
 const LONGEST_UNRELEASED_MS = 1000
 
-interface Loaded {
-  readonly config: ServiceConfig
-  readonly secrets: readonly string[]
-}
-
-export async function replayLetters(letters: LetterBox, asked: Asked, { config, secrets }: Loaded, terminal: Terminal): Promise<number> {
-  const redact = redactor(secrets)
-  const err = (text: string): void => terminal.err(redact(text))
+export async function replayLetters(letters: LetterBox, asked: Asked, config: ServiceConfig, terminal: Terminal): Promise<number> {
+  const err = (text: string): void => terminal.err(text)
   const known = [...config.exporters.keys()]
   if (asked.to !== undefined && !known.includes(asked.to))
     throw new CommandError(

@@ -48,7 +48,11 @@ class Destination {
   factoryOf(type: string): ExporterFactory {
     const schema = {
       type: 'object',
-      properties: { sending_queue: queueSchema, auth: { type: 'string', extension: 'client_auth' } },
+      properties: {
+        sending_queue: queueSchema,
+        auth: { type: 'string', extension: 'client_auth' },
+        token: { type: 'string', secret: true },
+      },
     } as const
     return {
       type,
@@ -89,7 +93,7 @@ async function world(t: Test, letters: readonly Partial<DeadLetter>[], more = ''
   writeFileSync(
     file,
     `receivers: { otlp: { protocols: { http: } } }
-exporters: { a: { auth: login, sending_queue: { enabled: true, storage: store } }, b: }
+exporters: { a: { auth: login, token: hunter2-hunter2, sending_queue: { enabled: true, storage: store } }, b: }
 extensions: { store: { directory: ${folder}/stored, max_size: 1000000, dead_letters: { max_size: 5000 } }, login: , health_check: , store/two: { directory: ${folder}/two } }
 service:
   extensions: [store, login, health_check${more}]
@@ -152,6 +156,12 @@ t.test('list fits a screen, and cuts nothing for a program', async (t) => {
     refused: 1,
     at: '2026-01-01T00:00:00.000Z',
   })
+})
+
+t.test('a secret of the configuration that a destination sent back is not shown', async (t) => {
+  const { say } = await world(t, [{ reason: 'the token hunter2-hunter2 is old' }])
+  t.match((await say('deadletter list')).out, /the token \*+ is old/)
+  t.notMatch((await say('deadletter show 128')).out, 'hunter2')
 })
 
 t.test('show has everything, and the items', async (t) => {

@@ -2,6 +2,7 @@
 // do not.
 
 import type { Factories } from '../component.ts'
+import { redactor } from '../config/secrets.ts'
 import type { ServiceConfig } from '../config/service.ts'
 import { Onlooker } from '../durable/index.ts'
 import { DEAD_LETTERS_LOG } from '../pipeline/dead-letters.ts'
@@ -22,14 +23,17 @@ export async function deadLetters(
   const loaded = await loadPrinting(asked.files, builtIn, terminal)
   if (loaded === undefined) return INVALID_CONFIGURATION
   const { config, secrets } = loaded
+  // A destination may have put into its answer what it was sent.
+  const redact = redactor(secrets)
+  const shown: Terminal = { ...terminal, out: (text) => terminal.out(redact(text)), err: (text) => terminal.err(redact(text)) }
   try {
     const storage = storageOf(config, asked.storage)
     const { folder } = logFolder(storage, DEAD_LETTERS_LOG)
     const letters = new LetterBox(new Onlooker(folder), asked)
-    return await explained(storage, () => act(action, { letters, asked, config, secrets, terminal }))
+    return await explained(storage, () => act(action, { letters, asked, config, terminal: shown }))
   } catch (error) {
     if (!(error instanceof Error)) throw error
-    terminal.err(`millrace: ${error instanceof CommandError ? error.message : printable(error.message, 2000)}\n`)
+    shown.err(`millrace: ${error instanceof CommandError ? error.message : printable(error.message, 2000)}\n`)
     return FAILED
   }
 }
@@ -38,11 +42,10 @@ interface Act {
   readonly letters: LetterBox
   readonly asked: Asked
   readonly config: ServiceConfig
-  readonly secrets: readonly string[]
   readonly terminal: Terminal
 }
 
-async function act(action: DeadLetterAction, { letters, asked, config, secrets, terminal }: Act): Promise<number> {
+async function act(action: DeadLetterAction, { letters, asked, config, terminal }: Act): Promise<number> {
   switch (action) {
     case 'list':
       return listLetters(letters, widthsOf(config), asked, terminal)
@@ -51,7 +54,7 @@ async function act(action: DeadLetterAction, { letters, asked, config, secrets, 
     case 'drop':
       return dropLetters(letters, terminal)
     case 'replay':
-      return (await import('./dead-letters-replay.ts')).replayLetters(letters, asked, { config, secrets }, terminal)
+      return (await import('./dead-letters-replay.ts')).replayLetters(letters, asked, config, terminal)
   }
 }
 
