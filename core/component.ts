@@ -90,6 +90,11 @@ export interface Settings {
   /** The ledger: whoever does not hand an item on says why. */
   drop(count: number, reason: string): void
   /**
+   * The ledger: items that enter a pipeline here, and whose sender is this component; processors have it. Whoever answers its senders early says so of what it
+   * offers again after a refusal, which is in the ledger already.
+   */
+  create?(count: number, reason: string): void
+  /**
    * The extension that the configuration names, in a place whose schema says `extension: '<capability>'`: the loader has checked that it
    * runs and can do this. Extensions start before everyone else and stop after.
    */

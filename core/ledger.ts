@@ -1,6 +1,6 @@
 // The ledger: what came into each pipeline, and for each destination where it went or why it did not. It adds up exactly:
 //
-//   received + restored = delivered + dropped + refused + dead-lettered + queued + in flight      for every pipeline and every destination of it
+//   received + restored + created = delivered + dropped + refused + dead-lettered + queued + in flight      for every pipeline and every destination of it
 //
 // Receivers keep an account of their own for what never reached a pipeline. Everything counts items: spans, data points, log records.
 
@@ -13,6 +13,11 @@ export interface LedgerRow {
   readonly received: number
   /** What an earlier run had taken, and left in the queue's storage: counted when it is read from there. */
   readonly restored: number
+  /**
+   * What began at a component of the pipeline, by component and reason: what it answered for, and offered again when it was refused. It is in
+   * `refused` once for every refusal.
+   */
+  readonly created: Readonly<Record<string, number>>
   readonly delivered: number
   /** By component and reason, e.g. `filter: health check`. */
   readonly dropped: Readonly<Record<string, number>>
@@ -70,6 +75,7 @@ export class PipelineAccount {
   readonly id: string
   readonly #destinations = new Map<string, DestinationAccount>()
   readonly #dropped = new Map<string, number>()
+  readonly #created = new Map<string, number>()
   #received = 0
   /** Refused by the pipeline itself, before any destination was asked. */
   #refused = 0
@@ -94,8 +100,11 @@ export class PipelineAccount {
   }
 
   drop(component: string, count: number, reason: string): void {
-    const key = `${component}: ${reason}`
-    this.#dropped.set(key, (this.#dropped.get(key) ?? 0) + count)
+    add(this.#dropped, component, count, reason)
+  }
+
+  create(component: string, count: number, reason: string): void {
+    add(this.#created, component, count, reason)
   }
 
   /**
@@ -109,8 +118,8 @@ export class PipelineAccount {
   }
 
   rows(): LedgerRow[] {
-    let droppedCount = 0
-    for (const count of this.#dropped.values()) droppedCount += count
+    const droppedCount = sumOf(this.#dropped)
+    const createdCount = sumOf(this.#created)
     return [...this.#destinations].map(([destination, account]) => {
       const { restored, delivered, deadLettered, queued, durable } = account
       const fates = delivered + droppedCount + account.refused + this.#refused + deadLettered + queued
@@ -119,13 +128,14 @@ export class PipelineAccount {
         destination,
         received: this.#received,
         restored,
+        created: plain(this.#created),
         delivered,
         dropped: plain(this.#dropped),
         refused: account.refused + this.#refused,
         deadLettered,
         queued,
         durable,
-        inFlight: this.#received + restored - fates,
+        inFlight: this.#received + restored + createdCount - fates,
       }
     })
   }
@@ -168,6 +178,17 @@ function copyOf(cause: ConsumeError): ConsumeError {
 function isAccounted(error: unknown): boolean {
   for (let e = error; e instanceof Error; e = e.cause) if (accounted.has(e)) return true
   return false
+}
+
+function add(counts: Map<string, number>, component: string, count: number, reason: string): void {
+  const key = `${component}: ${reason}`
+  counts.set(key, (counts.get(key) ?? 0) + count)
+}
+
+function sumOf(counts: ReadonlyMap<string, number>): number {
+  let sum = 0
+  for (const count of counts.values()) sum += count
+  return sum
 }
 
 /** Reasons come from plugins, and one may be `__proto__`. */

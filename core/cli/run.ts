@@ -108,7 +108,7 @@ async function stop(
 /** What became of everything, a line for each destination that saw something. */
 function accounts(ledger: Ledger): string {
   const lines = ledger.rows().map((row) => {
-    const { pipeline, destination, received, restored, delivered, dropped } = row
+    const { pipeline, destination, received, restored, created, delivered, dropped } = row
     if (received === 0 && restored === 0) return ''
     const reasons = Object.entries(dropped).map(([reason, count]) => `, ${count} dropped (${printable(reason, 200)})`)
     const rest = [
@@ -119,7 +119,8 @@ function accounts(ledger: Ledger): string {
     ] as const
     const told = rest.map(([count, what]) => (count > 0 ? `, ${count} ${what}` : ''))
     const from = restored > 0 ? `, ${restored} from an earlier run` : ''
-    return `${pipeline} → ${destination}: ${received} received${from}, ${delivered} delivered${[...reasons, ...told].join('')}\n`
+    const began = Object.entries(created).map(([reason, count]) => `, and ${count} (${printable(reason, 200)})`)
+    return `${pipeline} → ${destination}: ${received} received${from}${began.join('')}, ${delivered} delivered${[...reasons, ...told].join('')}\n`
   })
   const atDoor = [...refusedAtDoor(ledger)].map(([why, count]) => `${why}: ${count} refused before any pipeline\n`)
   return `stopped\n${lines.join('')}${atDoor.join('')}`

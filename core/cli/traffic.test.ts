@@ -10,6 +10,7 @@ t.test('traffic is told as it changes, honest about drops, and not where there i
     pipeline: 'traces',
     destination: 'debug',
     received: 0,
+    created: {},
     restored: 0,
     delivered: 0,
     dropped: {},

@@ -264,6 +264,7 @@ class GraphBuilder {
     const configured = this.#config.processors.get(id)!
     const settings: Settings = {
       ...this.#settings('processor', configured, (count, reason) => account.drop(id, count, reason), `.${pipeline.id}`),
+      create: (count, reason) => account.create(id, count, reason),
       signal: pipeline.signal,
     }
     return this.#create(`service.pipelines.${pipeline.id}.processors`, configured, ({ factory }) =>

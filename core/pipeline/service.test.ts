@@ -66,6 +66,10 @@ const processor: ProcessorFactory = defineProcessor({
         settings.drop(batch.count - count, 'half')
         return next.consume(numberedSpans(count), deadlineMs)
       }
+      if (settings.id === 'processor/again') {
+        await next.consume(batch, Infinity).catch(() => settings.create!(batch.count, 'offered again'))
+        return next.consume(batch, Infinity)
+      }
       if (settings.id !== 'processor/drops') return next.consume(batch, deadlineMs)
       settings.drop(batch.count, `told to, in ${settings.signal}`)
     },
@@ -171,6 +175,17 @@ t.test('a receiver of two pipelines feeds both, and each keeps its account', asy
     { pipeline: 'traces/1', received: 4, delivered: 0, dropped: { 'processor/drops: told to, in traces': 4 }, inFlight: 0 },
     { pipeline: 'traces/2', received: 4, delivered: 4, dropped: {}, inFlight: 0 },
   ])
+  await service.stop()
+})
+
+t.test('what a component offers again is in the ledger once for every offer', async (t) => {
+  const service = await start(configOf({ traces: 'receiver > processor/again > exporter' }))
+  let offers = 0
+  ends.get('exporter')!.refuse = () => {
+    if (offers++ === 0) throw new RetryableError('later')
+  }
+  await beginnings.get('receiver')!.consume(numberedSpans(4), 0)
+  t.match(service.ledger.rows(), [{ received: 4, created: { 'processor/again: offered again': 4 }, refused: 4, delivered: 4, inFlight: 0 }])
   await service.stop()
 })
 

@@ -99,12 +99,13 @@ function measureQueues(meter: MemoryMeter, { queues }: Flow): void {
   meter.gauge('otelcol_exporter_queue_capacity', '{unit}', "The most that it holds, in its sizer's unit.", levels('capacity'))
 }
 
-/** The ledger, which adds up: received + restored = delivered + dropped + refused + dead-lettered + waiting. */
+/** The ledger, which adds up: received + restored + created = delivered + dropped + refused + dead-lettered + waiting. */
 function measureLedger(meter: MemoryMeter, ledger: Ledger): void {
   meter.observedCounter('millrace_ledger_items', '{item}', 'What became of every item, for each pipeline and destination.', function* () {
-    for (const { pipeline, destination, received, restored, delivered, dropped, refused, deadLettered } of ledger.rows()) {
+    for (const { pipeline, destination, received, restored, created, delivered, dropped, refused, deadLettered } of ledger.rows()) {
       yield [received, { pipeline, destination, fate: 'received' }]
       if (restored > 0) yield [restored, { pipeline, destination, fate: 'restored' }]
+      for (const [reason, count] of Object.entries(created)) yield [count, { pipeline, destination, fate: 'created', reason }]
       if (deadLettered > 0) yield [deadLettered, { pipeline, destination, fate: 'dead_lettered' }]
       yield [delivered, { pipeline, destination, fate: 'delivered' }]
       yield [refused, { pipeline, destination, fate: 'refused' }]

@@ -64,6 +64,13 @@ export class TestSettings implements Settings {
     this.drops[reason] = (this.drops[reason] ?? 0) + count
   }
 
+  /** Items created, by reason. */
+  readonly creations: Record<string, number> = Object.create(null)
+
+  create(count: number, reason: string): void {
+    this.creations[reason] = (this.creations[reason] ?? 0) + count
+  }
+
   get dropped(): number {
     return Object.values(this.drops).reduce((sum, count) => sum + count, 0)
   }
