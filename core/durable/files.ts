@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { own } from './owner.ts'
 
 export interface OpenFile {
-  /** Rejects where fewer bytes could be written than asked. */
+  /** Rejects where fewer bytes could be written than asked: some of them may be there. */
   write(parts: readonly Uint8Array[], offset: number): Promise<void>
   /** Fewer bytes than asked only at the end of the file. */
   read(offset: number, length: number): Promise<Uint8Array>
@@ -51,13 +51,29 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
+/** What is left of `parts` where the first `length` bytes are gone. */
+function behind(parts: readonly Uint8Array[], length: number): readonly Uint8Array[] {
+  const left: Uint8Array[] = []
+  let before = 0
+  for (const part of parts) {
+    const from = Math.max(0, length - before)
+    if (from < part.length) left.push(part.subarray(from))
+    before += part.length
+  }
+  return left
+}
+
 function openFile(handle: FileHandle): OpenFile {
   return {
     async write(parts, offset) {
-      let length = 0
-      for (const part of parts) length += part.length
-      const { bytesWritten } = await handle.writev([...parts], offset)
-      if (bytesWritten !== length) throw new Error(`wrote ${bytesWritten} of ${length} bytes: is the disk full?`)
+      let rest = parts
+      for (let at = offset; rest.length > 0;) {
+        const { bytesWritten } = await handle.writev([...rest], at)
+        if (bytesWritten === 0) throw new Error('the disk took no byte of a write, and gave no reason')
+        at += bytesWritten
+        // A disk that is full takes a part, and says why only when it is asked again.
+        rest = behind(rest, bytesWritten)
+      }
     },
     async read(offset, length) {
       const bytes = Buffer.allocUnsafeSlow(length)

@@ -91,9 +91,20 @@ export async function readReleased(
 ): Promise<number[]> {
   const released: number[] = []
   for (const name of names) {
-    released.push(...readMarks(await readWhole(folder, files, name, await files.size(folder, name)), segment.salt))
+    const bytes = await wholeOrNone(folder, files, name)
+    for (const position of readMarks(bytes, segment.salt)) released.push(position)
   }
   return released
+}
+
+/** Marks that somebody removed are none: their records come again. */
+async function wholeOrNone(folder: string, files: Files, name: string): Promise<Uint8Array> {
+  try {
+    return await readWhole(folder, files, name, await files.size(folder, name))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Uint8Array(0)
+    throw error
+  }
 }
 
 /** Keeps damaged bytes of a segment in a folder of their own; false where an earlier run has done so. */

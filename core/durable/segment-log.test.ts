@@ -8,6 +8,7 @@ import { TestClock } from '../testing/test-clock.ts'
 import { crc32c } from './crc32c.ts'
 import { FullError } from '../storage.ts'
 import { writeMarks } from './format.ts'
+import { type Files, realFiles } from './files.ts'
 import { SegmentLog } from './segment-log.ts'
 
 const options = { maxBytes: 2 ** 20 }
@@ -148,4 +149,31 @@ t.test('what somebody else released is noticed, and takes no number from the own
   t.strictSame(await again.noticeReleased(), [], 'nobody has looked through the segment yet')
   t.strictSame((await again.read(0, 1000)).records, [])
   await again.close()
+})
+
+t.test('a segment that is released and removed while it is being read is passed over', async (t) => {
+  const folder = join(t.testdir(), 'queue')
+  let beforeReading = async (): Promise<void> => {}
+  const files: Files = {
+    ...realFiles,
+    async open(folder, name, how) {
+      if (how === 'read') await beforeReading()
+      return realFiles.open(folder, name, how)
+    },
+  }
+  const log = await SegmentLog.open(folder, { ...options, segmentBytes: 100 }, files)
+  const first = await log.append(record('a'))
+  await log.append(record('b'))
+  beforeReading = async () => {
+    beforeReading = async () => {}
+    await log.release(first)
+    while (readdirSync(folder).filter((name) => name.endsWith('.segment')).length === 2) await setImmediate()
+  }
+  const { records } = await log.read(0, 1000)
+  t.strictSame(
+    records.map(({ bytes }) => text(bytes)),
+    ['b'],
+  )
+  t.equal(log.damaged, 0, 'and nothing was lost')
+  await log.close()
 })

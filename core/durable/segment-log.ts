@@ -172,11 +172,7 @@ export class SegmentLog implements DurableLog {
   /** Undefined where nothing in the segment is wanted from there on. */
   async #readFrom(segment: Segment, from: Position, maxBytes: number): Promise<Page | undefined> {
     await this.#survey(segment)
-    const page = await readPage(segment, from, maxBytes).catch((error: unknown) => {
-      // Everything in it was released meanwhile, and its file removed.
-      if (!this.#segments.includes(segment)) return undefined
-      throw error
-    })
+    const page = await readPage(segment, from, maxBytes).catch((error: unknown) => this.#assertGone(segment, error))
     if (page === undefined) return undefined
     for (const [position, bytes] of page.damaged)
       if (segment.wanted?.delete(position) === true) await this.#setAside(segment, bytes, position)
@@ -184,11 +180,22 @@ export class SegmentLog implements DurableLog {
     return page.records.length > 0 ? page : this.#readFrom(segment, page.next, maxBytes)
   }
 
+  /** Where everything in a segment was released meanwhile its file is gone, and rightly. Where somebody else removed it, what was wanted is lost. */
+  #assertGone(segment: Segment, error: unknown): undefined {
+    if (!this.#segments.includes(segment)) return
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    this.#damaged += segment.wanted?.size ?? 1
+    segment.wanted = new Wanted(segment.base)
+    this.#writer.wake()
+  }
+
   #survey(segment: Segment): Promise<void> {
     if (segment.wanted !== undefined) return Promise.resolve()
     let running = this.#surveys.get(segment)
     if (running === undefined) {
-      running = this.#surveyNow(segment).finally(() => this.#surveys.delete(segment))
+      running = this.#surveyNow(segment)
+        .catch((error: unknown) => this.#assertGone(segment, error))
+        .finally(() => this.#surveys.delete(segment))
       this.#surveys.set(segment, running)
     }
     return running
