@@ -299,6 +299,20 @@ t.test('a large resource is not repeated for every few of its spans', async (t) 
   t.ok(out!.chunks[0]!.length < 1.1 * chunk.length)
 })
 
+t.test('spans of a request that is larger than a slab keep their resources and scopes', async (t) => {
+  const spans = (from: number) =>
+    Array.from({ length: 3000 }, (_, n) => ({ traceId: id(2 * ((n % 5) + 1)), name: `${from + n} ${'x'.repeat(300)}` }))
+  const resources = [0, 3000, 6000].map((from) => ({ resource: { from }, scopeName: `scope ${from}`, spans: spans(from) }))
+  const chunk = encodeTraces(resources)
+  const { buffer } = bufferOf()
+  for (const chunks of [[chunk], [chunk, chunk]]) {
+    buffer.take(batchOf(chunks))
+    buffer.decideDue(Infinity)
+    const out = leaveAll(buffer, { ...ALL, spans: 4000 })
+    t.same(seen(out.flatMap((batch) => batch.chunks)).sort(), seen(chunks).sort())
+  }
+})
+
 t.test('memory is given back, and a table that has lost most of its traces still finds the others', async (t) => {
   const { buffer, owner, clock } = bufferOf()
   owner.keeps = () => false
