@@ -108,3 +108,38 @@ t.test('a refused batch is kept with the reason; the commands list, show, drop a
   await stop(again)
   t.notMatch(again.said(), /dead letters/)
 })
+
+t.test('what one of two destinations refuses is kept without a queue, too, and behind one in memory', async (t) => {
+  let refusing = true
+  const good = await httpBackend(t)
+  const strict = await httpBackend(t, (response: ServerResponse) => {
+    if (refusing) response.writeHead(400).end()
+    return refusing
+  })
+  for (const queue of ['', ', sending_queue: { enabled: true }']) {
+    refusing = true
+    const yaml = `
+receivers: { otlp: { protocols: { http: { endpoint: 127.0.0.1:0 } } } }
+exporters:
+  otlp_http: { endpoint: 'http://${good.address}' }
+  otlp_http/strict: { endpoint: 'http://${strict.address}'${queue} }
+extensions: { disk: { directory: ./stored } }
+service:
+  extensions: [disk]
+  dead_letters: { storage: file_storage }
+  telemetry: { metrics: { level: none } }
+  pipelines: { traces: { receivers: [otlp], exporters: [otlp_http, otlp_http/strict] } }
+`
+    const config = join(t.testdir({ 'a.yaml': yaml }), 'a.yaml')
+    const program = start(t, ['run', '-c', config])
+    await program.says(/^ready in/m)
+    t.equal(await postSpans(program.url('receivers.otlp'), [jsonSpan('one', { n: '1' })]), 200)
+    await program.says(/dead letters: refused for good/)
+    refusing = false
+    t.match(await millrace(t, 'deadletter', 'replay', '--all', '-c', config), { code: 0, out: /replayed 1 letter with 1 item\n$/ })
+    await stop(program)
+    t.match(program.said(), /otlp_http\/strict: 1 received, 0 delivered, 1 in the dead letters$/m)
+  }
+  t.same(good.taken.numbers('traces'), [1, 1])
+  t.same(strict.taken.numbers('traces'), [1, 1])
+})

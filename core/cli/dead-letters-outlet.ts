@@ -34,8 +34,10 @@ export async function startOutlet(config: ServiceConfig, exporterId: string, log
     },
   }
   const meter = new MemoryMeter()
+  // Nothing of it may open a storage: that of the program that runs is locked.
+  const { deadLetters: _, ...rest } = config
   const alone: ServiceConfig = {
-    ...config,
+    ...rest,
     receivers: new Map([[OWN_ID, { id: OWN_ID, factory: mouth, config: {} }]]),
     processors: new Map(),
     connectors: new Map(),

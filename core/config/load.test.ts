@@ -438,3 +438,8 @@ t.test("a path that begins with a dot is beside the file that it stands in, any 
   t.equal(await pathOf('/run/key.pem'), '/run/key.pem')
   t.equal(await pathOf('.hidden'), '.hidden')
 })
+
+t.test('dead letters need a storage that runs', async (t) => {
+  const yaml = around('extensions: { health_check: }').replace('service:\n', 'service:\n  dead_letters: { storage: health_check }\n')
+  t.same(await faultsIn(yaml), ['a.yaml:7:28: service.dead_letters.storage: the extension "health_check" keeps nothing on disk'])
+})

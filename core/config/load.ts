@@ -69,7 +69,9 @@ export async function loadSources(sources: readonly Source[], builtIn: Factories
   const pipelines = readPipelines(root, components, tools)
   const extensions = readExtensions(root, components, tools)
   faults.push(...connectorFaults(pipelines, components))
-  faults.push(...referenceFaults(usedComponents(pipelines, extensions), components, extensions))
+  faults.push(
+    ...referenceFaults([{ factory: { schema: FILE_SCHEMA }, part }, ...usedComponents(pipelines, extensions)], components, extensions),
+  )
 
   const warnings = inOrder([...unused(components, pipelines, extensions), ...pipelines.flatMap(coupled)], files)
   const serious = faults.filter((fault, index) => index < before || !unexpanded.has(placeKey(fault)))
@@ -167,6 +169,7 @@ function serviceConfig(file: FileSettings, pipelines: readonly Pipeline[], exten
       exporters: exporters.map(({ defined }) => defined.id),
     })),
     telemetry: telemetryConfig(file.service.telemetry),
+    ...(file.service.dead_letters?.storage === undefined ? {} : { deadLetters: file.service.dead_letters.storage }),
     drainTimeoutMs: parseDuration(file.service.drain_timeout),
   }
 }

@@ -3,6 +3,7 @@
 
 import type { Capability, ExtensionFactory } from '../component.ts'
 import { quoted } from '../printable.ts'
+import type { Part } from './check.ts'
 import type { Components, Defined } from './components.ts'
 import { listed } from './explain.ts'
 import type { Fault, Path } from './fault.ts'
@@ -19,7 +20,13 @@ interface Reference {
   readonly capability: Capability
 }
 
-export function referenceFaults(used: Iterable<Defined>, components: Components, extensions: readonly Use[]): readonly Fault[] {
+/** Settings, and the schema that they passed; undefined where their type is not known. */
+interface Checked {
+  readonly factory: { readonly schema: ConfigSchema } | undefined
+  readonly part: Part
+}
+
+export function referenceFaults(used: Iterable<Checked>, components: Components, extensions: readonly Use[]): readonly Fault[] {
   const running = new Set(extensions.map(({ defined }) => defined))
   const faults: Fault[] = []
   for (const { factory, part } of used) {

@@ -32,6 +32,19 @@ const SERVICE: ConfigSchema = {
       description: 'By signal and name: `traces`, `traces/name`, …',
     },
     telemetry: TELEMETRY_SCHEMA,
+    dead_letters: {
+      type: 'object',
+      properties: {
+        storage: {
+          type: 'string',
+          minLength: 1,
+          extension: 'storage',
+          examples: ['file_storage'],
+          description:
+            'The extension that keeps what an exporter without a queue on disk refuses for good and its sender does not hear of. Without it that is lost, and logged.',
+        },
+      },
+    },
     drain_timeout: {
       type: 'string',
       format: 'duration',
@@ -45,6 +58,7 @@ const SERVICE: ConfigSchema = {
 export interface FileSettings {
   readonly service: {
     readonly telemetry: TelemetrySettings
+    readonly dead_letters?: { readonly storage?: string }
     readonly drain_timeout: string
   }
 }

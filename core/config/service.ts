@@ -32,6 +32,8 @@ export interface ServiceConfig {
   readonly extensions: ReadonlyMap<string, Configured<ExtensionFactory>>
   readonly pipelines: readonly PipelineConfig[]
   readonly telemetry: TelemetryConfig
+  /** The id of the storage that keeps what destinations without a queue on disk refuse for good. */
+  readonly deadLetters?: string
   /** How long stopping may take, in milliseconds. */
   readonly drainTimeoutMs: number
 }

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { SegmentLog } from '../durable/index.ts'
+import { Onlooker, SegmentLog } from '../durable/index.ts'
 import { FullError } from '../storage.ts'
 import { lifecycleSuite, numberedSpans, readSpans, TestClock, TestSettings } from '../testing/index.ts'
 import { Origins, readBatch, readHead } from './batch-record.ts'
@@ -58,6 +58,23 @@ t.test('what waits is counted, also after a restart, and what was put there by e
   t.match(again.settings.lines, [{ level: 'warn', fields: { letters: 2, items: 5 }, message: /millrace deadletter list/ }])
   t.same([again.gauge('waiting_letters'), again.gauge('waiting_items')], [2, 5])
   await again.letters.stop()
+})
+
+t.test('what a command released counts no more after ten seconds', async (t) => {
+  const { letters, folder, clock, gauge } = make(t)
+  await letters.start()
+  await turns(() => clock.pending === 1)
+  await Promise.all([letters.add(letter(3)), letters.add(letter(2))])
+  const onlooker = new Onlooker(folder)
+  for await (const { position } of onlooker.records()) {
+    await onlooker.release([position])
+    break
+  }
+  await clock.advance(10_000)
+  await turns(() => letters.letters === 1)
+  t.same([gauge('waiting_letters'), gauge('waiting_items')], [1, 2])
+  await letters.stop()
+  t.equal(clock.pending, 0)
 })
 
 t.test('a thousand letters are told in two lines, not a thousand', async (t) => {

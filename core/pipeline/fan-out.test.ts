@@ -1,7 +1,8 @@
 import t from 'tap'
 import { type Batch, type Consumer, Ledger, PartialError, PermanentError, RetryableError } from '../index.ts'
-import { CollectingConsumer, TestSettings, numberedSpans, readSpans } from '../testing/index.ts'
+import { CollectingConsumer, TestSettings, numberedSpans, numbersOf, readSpans } from '../testing/index.ts'
 import { Batcher } from './batcher.ts'
+import type { DeadLetter } from './dead-letters.ts'
 import { Entry } from './entry.ts'
 import { FanOut } from './fan-out.ts'
 
@@ -33,6 +34,101 @@ function merged(): Batch {
   const parts = [numberedSpans(2), numberedSpans(3, 2), numberedSpans(4, 5)]
   return { ...parts[0]!, chunks: parts.flatMap(({ chunks }) => chunks), count: 9 }
 }
+
+/** The same, where what a branch refuses alone is kept. */
+function keeping(...ends: Consumer[]) {
+  const ledger = new Ledger()
+  const ids = ends.map((_, i) => `end${i}`)
+  const account = ledger.pipeline('traces', ids)
+  const letters: DeadLetter[] = []
+  const box = {
+    full: false,
+    async add(letter: DeadLetter): Promise<void> {
+      if (this.full) throw new Error('full')
+      letters.push(letter)
+    },
+  }
+  const branches = ends.map((consumer, i) => ({ id: ids[i]!, consumer, account: account.destination(ids[i]!), deadLetters: box }))
+  const entry = new Entry(new FanOut(branches, new TestSettings('traces').log), account)
+  const kept = (): object[] =>
+    letters.map(({ batch, exporter, reason, refused }) => ({ n: numbersOf(batch).map(Number), exporter, reason, refused }))
+  return { entry, letters, box, kept, rows: () => ledger.rows() }
+}
+
+t.test('what one branch refuses for good while others take it goes to its dead letters, a request each', async (t) => {
+  const { entry, kept, letters, rows } = keeping(
+    new CollectingConsumer(),
+    refusing((batch) => (has(batch, 3) ? new PermanentError('no 3') : undefined)),
+    refusing(() => new PermanentError('nothing')),
+  )
+  await entry.consume(merged(), 0)
+  t.match(letters[0], { pipeline: 'traces', batch: { count: 3, chunks: { length: 1 } } })
+  t.same(kept(), [
+    { n: [2, 3, 4], exporter: 'end1', reason: 'no 3', refused: 3 },
+    { n: [0, 1], exporter: 'end2', reason: 'nothing', refused: 2 },
+    { n: [2, 3, 4], exporter: 'end2', reason: 'nothing', refused: 3 },
+    { n: [5, 6, 7, 8], exporter: 'end2', reason: 'nothing', refused: 4 },
+  ])
+  t.match(rows(), [
+    { received: 9, delivered: 9, refused: 0, deadLettered: 0, inFlight: 0 },
+    { received: 9, delivered: 6, refused: 0, deadLettered: 3, inFlight: 0 },
+    { received: 9, delivered: 0, refused: 0, deadLettered: 9, inFlight: 0 },
+  ])
+})
+
+t.test('a part that one branch refused and did not name is kept with the whole batch', async (t) => {
+  const { entry, kept, rows } = keeping(
+    new CollectingConsumer(),
+    refusing(() => new PartialError(2, 'two were bad')),
+  )
+  await entry.consume(merged(), 0)
+  t.same(kept(), [{ n: [0, 1, 2, 3, 4, 5, 6, 7, 8], exporter: 'end1', reason: 'two were bad', refused: 2 }])
+  t.match(rows()[1], { delivered: 7, refused: 0, deadLettered: 2, inFlight: 0 })
+})
+
+t.test('what its sender is told, or sends again, is not kept', async (t) => {
+  const all = keeping(
+    refusing(() => new PermanentError('a')),
+    refusing(() => new PermanentError('b')),
+  )
+  await t.rejects(all.entry.consume(merged(), 0), PermanentError)
+  const again = keeping(
+    refusing(() => new RetryableError('down')),
+    refusing(() => new PermanentError('b')),
+  )
+  await t.rejects(again.entry.consume(numberedSpans(3), 0), RetryableError)
+  const alone = keeping(refusing(() => new PermanentError('a')))
+  await t.rejects(alone.entry.consume(numberedSpans(3), 0), PermanentError)
+  const warned = keeping(
+    new CollectingConsumer(),
+    refusing(() => new PartialError(0, 'a warning')),
+  )
+  await warned.entry.consume(numberedSpans(3), 0)
+  for (const { kept, rows } of [all, again, alone, warned]) {
+    t.same(kept(), [])
+    for (const row of rows()) t.match(row, { deadLettered: 0, inFlight: 0 })
+  }
+})
+
+t.test('of two that took a part the sender hears one; what the other refused is kept', async (t) => {
+  const { entry, kept, rows } = keeping(
+    refusing(() => new PermanentError('nothing')),
+    refusing(() => new PartialError(1, 'one was bad')),
+  )
+  await t.rejects(entry.consume(numberedSpans(3), 0), { name: 'PartialError', refused: 1 })
+  t.same(kept(), [{ n: [0, 1, 2], exporter: 'end0', reason: 'nothing', refused: 3 }])
+  t.match(rows(), [{ deadLettered: 3 }, { delivered: 2, refused: 1, deadLettered: 0, inFlight: 0 }])
+})
+
+t.test('where the dead letters take nothing it is refused, as without them', async (t) => {
+  const { entry, box, rows } = keeping(
+    new CollectingConsumer(),
+    refusing(() => new PermanentError('no')),
+  )
+  box.full = true
+  await entry.consume(numberedSpans(3), 0)
+  t.match(rows()[1], { delivered: 0, refused: 3, deadLettered: 0, inFlight: 0 })
+})
 
 t.test('every branch is awaited', async (t) => {
   const ends = [new CollectingConsumer(), new CollectingConsumer()]

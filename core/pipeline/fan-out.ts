@@ -6,12 +6,16 @@ import type { Consumer, Logger } from '../component.ts'
 import { type ConsumeError, PartialError, PermanentError, RetryableError, asConsumeError } from '../errors.ts'
 import { type DestinationAccount, markAccounted } from '../ledger.ts'
 import { countItems } from '../otlp/count.ts'
+import type { DeadLetters } from './dead-letters.ts'
+import { keptRefusals } from './kept-refusals.ts'
 
 export interface Branch {
   readonly id: string
   readonly consumer: Consumer
   /** Absent where the branch is a pipeline, which keeps its own. */
   readonly account?: DestinationAccount
+  /** Where what it refuses for good goes while others take it. Without one that is lost, and the log says so. */
+  readonly deadLetters?: Pick<DeadLetters, 'add'> | undefined
 }
 
 /** What became of a batch on one branch: nothing to say, one error for all of it, or errors of single chunks. */
@@ -35,6 +39,7 @@ export class FanOut implements Consumer {
     }
     const outcomes = await Promise.all(branches.map((branch) => this.#offer(branch, batch, deadlineMs)))
     const error = this.#combine(batch, outcomes)
+    if (outcomes.some((outcome) => outcome !== undefined)) await this.#keepRefused(batch, outcomes, error)
     if (error !== undefined) throw error
   }
 
@@ -104,6 +109,23 @@ export class FanOut implements Consumer {
     if (all.some((error) => error instanceof RetryableError)) return new RetryableError(all[0]!.message, options)
     if (chunks.size === batch.chunks.length && all.every((error) => error instanceof PermanentError)) return all[0]
     return new PartialError(refused, all[0]!.message, options)
+  }
+
+  /** The sender's answer waits for it. What cannot be kept stays refused in the account. */
+  async #keepRefused(batch: Batch, outcomes: readonly Outcome[], told: Outcome): Promise<void> {
+    const keep = async ({ id, account, deadLetters }: Branch, outcome: Outcome): Promise<void> => {
+      if (deadLetters === undefined || account === undefined) return
+      for (const { batch: part, refused, reason } of keptRefusals(batch, outcome, told)) {
+        const isKept = await deadLetters.add({ batch: part, pipeline: account.pipeline, exporter: id, reason, refused }).then(
+          () => true,
+          () => false,
+        )
+        if (!isKept) continue
+        account.refused -= refused
+        account.deadLettered += refused
+      }
+    }
+    await Promise.all(this.#branches.map((branch, i) => keep(branch, outcomes[i])))
   }
 
   #warnOfDisagreement(outcomes: readonly Outcome[]): void {

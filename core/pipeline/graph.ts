@@ -18,6 +18,7 @@ import type {
   MetricAttributes,
   Service,
   Settings,
+  StorageProvider,
 } from '../component.ts'
 import type { Configured, PipelineConfig, ServiceConfig } from '../config/service.ts'
 import type { ConfigOf, ConfigSchema } from '../config/schema.ts'
@@ -80,8 +81,7 @@ class GraphBuilder {
   readonly #extensions = new Map<string, Extension>()
   readonly #exporters = new Map<string, Consumer>()
   readonly #queues = new Map<string, SendingQueue | DurableQueue>()
-  /** By the id of their storage. */
-  readonly #deadLetters = new Map<string, DeadLetters>()
+  readonly #deadLetters = new Map<StorageProvider, DeadLetters>()
   readonly #connectors = new Map<string, Connector>()
   readonly #entries = new Map<string, Consumer>()
   /** Pipelines that are being built, to end a cycle that validation should have found. */
@@ -200,7 +200,9 @@ class GraphBuilder {
       const own = account.destination(id)
       // A queue answers before the destination has the items, so it keeps the account itself.
       const queue = this.#queues.get(id)
-      branches.push(queue === undefined ? { id, consumer, account: own } : { id, consumer: queue.door(own) })
+      if (queue !== undefined) branches.push({ id, consumer: queue.door(own) })
+      else
+        branches.push({ id, consumer, account: own, deadLetters: this.#config.exporters.has(id) ? this.#serviceDeadLetters() : undefined })
     }
     return new FanOut(branches, this.#wiring.log(pipeline.id))
   }
@@ -239,22 +241,30 @@ class GraphBuilder {
     const log = logOf(id)
     const parts = { id, exporter, givesUp, clock, log }
     let queue: SendingQueue | DurableQueue
-    if (storage === undefined) queue = new SendingQueue(new Courier(parts), options, clock, log)
-    else {
+    if (storage === undefined) {
+      queue = new SendingQueue(new Courier({ ...parts, deadLetters: this.#serviceDeadLetters() }), options, clock, log)
+    } else {
       const open = () => settings.extension('storage', storage).open(`queue.${id}`)
-      queue = new DurableQueue({ options, courier: { ...parts, deadLetters: this.#deadLettersOf(storage, settings) }, open, ledger })
+      queue = new DurableQueue({ options, courier: { ...parts, deadLetters: this.#deadLettersOf(storage) }, open, ledger })
     }
     this.#queues.set(id, queue)
     this.#members.push({ name: `exporters.${id}.sending_queue`, component: queue })
   }
 
-  #deadLettersOf(storage: string, settings: Settings): DeadLetters {
-    const built = this.#deadLetters.get(storage)
+  /** Those of `service.dead_letters`, for destinations without a queue on disk. */
+  #serviceDeadLetters(): DeadLetters | undefined {
+    const { deadLetters } = this.#config
+    return deadLetters === undefined ? undefined : this.#deadLettersOf(deadLetters)
+  }
+
+  /** One for each storage, which may be named in two spellings. It starts before whoever needs it, and stops after. */
+  #deadLettersOf(storage: string): DeadLetters {
+    const provider = this.#extensions.get(storage) as StorageProvider // the loader has asked its factory
+    const built = this.#deadLetters.get(provider)
     if (built !== undefined) return built
     const { clock, log, meter } = this.#wiring
-    const open = () => settings.extension('storage', storage).open(DEAD_LETTERS_LOG)
-    const made = new DeadLetters(open, clock, log(storage), meter({ storage }))
-    this.#deadLetters.set(storage, made)
+    const made = new DeadLetters(() => provider.open(DEAD_LETTERS_LOG), clock, log(storage), meter({ storage }))
+    this.#deadLetters.set(provider, made)
     this.#members.push({ name: `extensions.${storage}.dead_letters`, component: made })
     return made
   }
