@@ -1,13 +1,20 @@
 // The bytes of the durable log: segment headers, record headers, marks. `segment.ts` and `survey.ts` call it; README.md shows the layout.
 
+import { KEY_CHECK_BYTES, KEY_SALT_BYTES, type KeyMark } from './cipher.ts'
 import { crc32c } from './crc32c.ts'
 
-export const FORMAT_VERSION = 1
+/** The highest that is read. A segment is of version 1, or of 2 where its records are encrypted. */
+export const FORMAT_VERSION = 2
 /** The header stands twice, so that one damaged byte does not cost a segment. */
 export const HEADER_COPY_BYTES = 64
 export const HEADER_BYTES: number = 2 * HEADER_COPY_BYTES
 export const RECORD_HEADER_BYTES = 32
 export const MARK_BYTES = 16
+
+const PLAIN_VERSION = 1
+const ENCRYPTED_VERSION = 2
+const KEY_SALT_AT = 28
+const KEY_CHECK_AT: number = KEY_SALT_AT + KEY_SALT_BYTES
 
 /** 'mrsegmnt' and 'mrec', as little-endian numbers. */
 const SEGMENT_MAGIC = 0x746e_6d67_6573_726dn
@@ -18,13 +25,18 @@ export interface SegmentHeader {
   readonly base: number
   /** Random: a mark of one segment never counts for another that got its name. */
   readonly salt: number
+  /** Set where its records are encrypted. */
+  readonly keyMark: KeyMark | undefined
 }
 
-export interface RecordHeader {
+export interface RecordPlace {
+  /** Of the payload as it is stored. */
   readonly length: number
   readonly position: number
   /** Wall clock, when it was appended. */
   readonly timeMs: number
+}
+export interface RecordHeader extends RecordPlace {
   readonly payloadCrc: number
 }
 
@@ -32,13 +44,17 @@ function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
-export function writeSegmentHeader(base: number, salt: number): Uint8Array {
+export function writeSegmentHeader(base: number, salt: number, keyMark?: KeyMark): Uint8Array {
   const bytes = new Uint8Array(HEADER_BYTES)
   const view = viewOf(bytes)
   view.setBigUint64(0, SEGMENT_MAGIC, true)
-  view.setUint32(8, FORMAT_VERSION, true)
+  view.setUint32(8, keyMark === undefined ? PLAIN_VERSION : ENCRYPTED_VERSION, true)
   view.setBigUint64(16, BigInt(base), true)
   view.setUint32(24, salt, true)
+  if (keyMark !== undefined) {
+    bytes.set(keyMark.salt, KEY_SALT_AT)
+    bytes.set(keyMark.check, KEY_CHECK_AT)
+  }
   view.setUint32(60, crc32c(bytes.subarray(0, 60)), true)
   bytes.copyWithin(HEADER_COPY_BYTES, 0, HEADER_COPY_BYTES)
   return bytes
@@ -50,7 +66,12 @@ export function readSegmentHeader(bytes: Uint8Array): SegmentHeader | undefined 
     const copy = bytes.subarray(at, at + HEADER_COPY_BYTES)
     const view = viewOf(copy)
     if (view.getBigUint64(0, true) !== SEGMENT_MAGIC || view.getUint32(60, true) !== crc32c(copy.subarray(0, 60))) continue
-    return { version: view.getUint32(8, true), base: Number(view.getBigUint64(16, true)), salt: view.getUint32(24, true) }
+    const version = view.getUint32(8, true)
+    const keyMark =
+      version === ENCRYPTED_VERSION
+        ? { salt: copy.slice(KEY_SALT_AT, KEY_SALT_AT + KEY_SALT_BYTES), check: copy.slice(KEY_CHECK_AT, KEY_CHECK_AT + KEY_CHECK_BYTES) }
+        : undefined
+    return { version, base: Number(view.getBigUint64(16, true)), salt: view.getUint32(24, true), keyMark }
   }
   return undefined
 }
@@ -65,6 +86,11 @@ export function writeRecordHeader(header: RecordHeader, salt: number): Uint8Arra
   view.setUint32(24, header.payloadCrc, true)
   view.setUint32(28, crc32c(bytes.subarray(0, 28), salt), true)
   return bytes
+}
+
+/** What encryption binds a record to: the first 24 bytes of its header. */
+export function associatedWith(place: RecordPlace): Uint8Array {
+  return writeRecordHeader({ ...place, payloadCrc: 0 }, 0).subarray(0, 24)
 }
 
 /**

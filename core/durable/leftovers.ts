@@ -1,7 +1,18 @@
 // What an earlier run left in the folder of a durable log: its segments, its marks, and what is damaged beyond reading. `segment-log.ts` calls it.
 
+import { Cipher } from './cipher.ts'
 import type { Files } from './files.ts'
-import { baseOfSegment, FORMAT_VERSION, HEADER_BYTES, marksName, marksOf, readMarks, readSegmentHeader, segmentName } from './format.ts'
+import {
+  baseOfSegment,
+  FORMAT_VERSION,
+  HEADER_BYTES,
+  marksName,
+  marksOf,
+  readMarks,
+  readSegmentHeader,
+  type SegmentHeader,
+  segmentName,
+} from './format.ts'
 import { Segment } from './segment.ts'
 
 export interface Leftovers {
@@ -12,7 +23,7 @@ export interface Leftovers {
 }
 
 /** Reads headers alone: how long it takes does not grow with what the segments hold. */
-export async function findSegments(folder: string, files: Files): Promise<Leftovers> {
+export async function findSegments(folder: string, files: Files, key?: Uint8Array): Promise<Leftovers> {
   const names = [...(await files.names(folder))].sort()
   const segments: Segment[] = []
   let [nextBase, damaged, tornBytes] = [0, 0, 0]
@@ -24,7 +35,7 @@ export async function findSegments(folder: string, files: Files): Promise<Leftov
     const header = readSegmentHeader(head)
     nextBase = Math.max(nextBase, base + size + 1)
     if (header !== undefined && header.version > FORMAT_VERSION) throw newer(folder, name, header.version)
-    if (header?.base === base) segments.push(new Segment(folder, files, base, header.salt, size))
+    if (header?.base === base) segments.push(new Segment(folder, files, base, header.salt, size, cipherOf(folder, header, key)))
     else if (head.every((byte) => byte === 0) || size < HEADER_BYTES) {
       // A crash before the first sync: nothing in it was acknowledged.
       tornBytes += size
@@ -62,6 +73,15 @@ async function removeStale(folder: string, files: Files, marks: readonly string[
   } catch {
     // As above.
   }
+}
+
+/** Refuses rather than take for damage what it cannot read. */
+function cipherOf(folder: string, { keyMark }: SegmentHeader, key: Uint8Array | undefined): Cipher | undefined {
+  if (keyMark === undefined) return undefined
+  if (key === undefined) throw new Error(`${folder} is encrypted, and no key is given: configure the one that it was written with`)
+  const cipher = Cipher.of(key, keyMark)
+  if (cipher === undefined) throw new Error(`${folder} is encrypted with another key than the one that is given`)
+  return cipher
 }
 
 export function newer(folder: string, name: string, version: number): Error {

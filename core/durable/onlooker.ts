@@ -105,6 +105,7 @@ export class Onlooker {
       const head = await file.read(0, HEADER_BYTES)
       const header = readSegmentHeader(head)
       if (header !== undefined && header.version > FORMAT_VERSION) throw newer(this.folder, name, header.version)
+      if (header?.keyMark !== undefined) throw new Error(`${this.folder} is encrypted: only its owner, who has the key, can read it`)
       if (header?.base === base) yield { file, base, salt: header.salt, size, released: await this.#released(base, header.salt), glance }
       // Before its first sync a segment has no header, and nothing in it is acknowledged.
       else if (head.length === HEADER_BYTES && head.some((byte) => byte !== 0)) glance.damaged++

@@ -2,7 +2,7 @@
 
 import type { DurableRecord, Position } from '../storage.ts'
 import { crc32c } from './crc32c.ts'
-import { RECORD_HEADER_BYTES, readRecordHeader } from './format.ts'
+import { associatedWith, RECORD_HEADER_BYTES, type RecordHeader, readRecordHeader } from './format.ts'
 import type { Segment } from './segment.ts'
 
 export interface SegmentPage {
@@ -25,13 +25,19 @@ export async function readPage(segment: Segment, from: Position, maxBytes: numbe
     const record = bytes.subarray(position - first, limit - first)
     const header = readRecordHeader(record, 0, position, segment.salt)
     const whole = header === undefined ? record : record.subarray(0, RECORD_HEADER_BYTES + header.length)
-    const payload = whole.subarray(RECORD_HEADER_BYTES)
-    if (payload.length === header?.length && crc32c(payload) === header.payloadCrc) records.push({ position, bytes: payload })
-    else damaged.set(position, whole)
+    const payload = header === undefined ? undefined : payloadOf(whole, header, segment)
+    if (payload === undefined) damaged.set(position, whole)
+    else records.push({ position, bytes: payload })
     // Not the limit: behind the newest record there may be one by now that was not yet wanted when this began.
     next = position + whole.length
   }
   return { records, damaged, next }
+}
+
+function payloadOf(record: Uint8Array, header: RecordHeader, { cipher }: Segment): Uint8Array | undefined {
+  const stored = record.subarray(RECORD_HEADER_BYTES)
+  if (stored.length !== header.length || crc32c(stored) !== header.payloadCrc) return undefined
+  return cipher === undefined ? stored : cipher.open(stored, associatedWith(header))
 }
 
 /** A record, and where at the latest it ends. */

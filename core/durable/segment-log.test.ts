@@ -82,10 +82,10 @@ t.test('what a newer version wrote is refused by name', async (t) => {
   await log.close()
   const file = join(folder, readdirSync(folder).find((name) => name.endsWith('.segment')) as string)
   const bytes = readFileSync(file)
-  bytes.writeUInt32LE(2, 8)
+  bytes.writeUInt32LE(3, 8)
   bytes.writeUInt32LE(crc32c(bytes.subarray(0, 60)), 60)
   writeFileSync(file, bytes)
-  await t.rejects(SegmentLog.open(folder, options), { message: /\.segment is of format version 2, made by a newer Millrace/ })
+  await t.rejects(SegmentLog.open(folder, options), { message: /\.segment is of format version 3, made by a newer Millrace/ })
 })
 
 t.test('each flipped byte of a log costs no other record than its own', async (t) => {

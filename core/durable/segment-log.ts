@@ -2,6 +2,7 @@
 
 import { type Clock, systemClock } from '../clock.ts'
 import { type DurableLog, FullError, type Page, type Position } from '../storage.ts'
+import { KEY_BYTES } from './cipher.ts'
 import { type Files, realFiles } from './files.ts'
 import { marksOf, RECORD_HEADER_BYTES } from './format.ts'
 import { findForeignMarks, findSegments, readReleased, setAside } from './leftovers.ts'
@@ -19,6 +20,8 @@ export interface SegmentLogOptions {
   /** Segments whose newest record is older are dropped, and their records counted as expired. Without it, never. */
   readonly maxAgeMs?: number
   readonly clock?: Clock
+  /** 32 bytes: new segments are encrypted with it, AES-256-GCM. Segments without encryption are read all the same. */
+  readonly key?: Uint8Array
 }
 
 /** Smaller segments would cost more in files than they hold. */
@@ -57,17 +60,20 @@ export class SegmentLog implements DurableLog {
     this.#disown = disown
     this.#segments = found.segments
     const segmentBytes = Math.min(options.segmentBytes ?? DEFAULT_SEGMENT_BYTES, options.maxBytes / 4, LARGEST_BYTES)
-    this.#writer = new Writer({ folder, files, segmentBytes, clock: this.#clock }, found.segments, found.nextBase)
+    this.#writer = new Writer({ folder, files, segmentBytes, clock: this.#clock, key: options.key }, found.segments, found.nextBase)
     this.#damaged = found.damaged
     this.#tornBytes = found.tornBytes
   }
 
-  /** Rejects where another process has the folder, or where a newer version wrote what is in it. */
+  /** Rejects where another process has the folder, where a newer version wrote what is in it, and where it is encrypted and `key` is not its key. */
   static async open(folder: string, options: SegmentLogOptions, files: Files = realFiles): Promise<SegmentLog> {
+    if (options.key !== undefined && options.key.length !== KEY_BYTES) {
+      throw new RangeError(`a key of ${options.key.length} bytes for ${folder}: it takes one of ${KEY_BYTES}`)
+    }
     await files.makeFolder(folder)
     const disown = await files.own(folder)
     try {
-      return new SegmentLog(folder, options, files, disown, await findSegments(folder, files))
+      return new SegmentLog(folder, options, files, disown, await findSegments(folder, files, options.key))
     } catch (error) {
       await disown()
       throw error
@@ -104,8 +110,7 @@ export class SegmentLog implements DurableLog {
    */
   async append(parts: readonly Uint8Array[]): Promise<Position> {
     this.#assertOpen()
-    let length = 0
-    for (const part of parts) length += part.length
+    const length = this.#writer.storedLength(parts)
     if (length > LARGEST_BYTES) throw new RangeError(`a record of ${length} bytes: ${this.#folder} takes at most ${LARGEST_BYTES} in one`)
     this.#expire()
     if (this.bytes + this.#writer.pendingBytes + RECORD_HEADER_BYTES + length > this.#maxBytes) {

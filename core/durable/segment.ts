@@ -1,5 +1,7 @@
 // One file of the durable log and the marks beside it: what is written, what is acknowledged, what is still wanted. `segment-log.ts` calls it.
 
+import { randomBytes } from 'node:crypto'
+import type { Cipher } from './cipher.ts'
 import type { Files, OpenFile } from './files.ts'
 import { HEADER_BYTES, marksName, segmentName, writeMarks, writeSegmentHeader } from './format.ts'
 import { Wanted } from './wanted.ts'
@@ -7,6 +9,8 @@ import { Wanted } from './wanted.ts'
 export class Segment {
   readonly base: number
   readonly salt: number
+  /** Set where its records are encrypted. */
+  readonly cipher: Cipher | undefined
   /** Bytes of the file that are acknowledged, or that an earlier run left. Nothing beyond is read. */
   bytes: number
   newestMs = 0
@@ -24,17 +28,18 @@ export class Segment {
   readonly #folder: string
   readonly #files: Files
 
-  constructor(folder: string, files: Files, base: number, salt: number, bytes: number) {
+  constructor(folder: string, files: Files, base: number, salt: number, bytes: number, cipher: Cipher | undefined) {
     this.#folder = folder
     this.#files = files
     this.base = base
     this.salt = salt
+    this.cipher = cipher
     this.bytes = bytes
   }
 
   /** A new one, to write to. Nothing of it is synced before its first record is. */
-  static async create(folder: string, files: Files, base: number, salt: number): Promise<Segment> {
-    const segment = new Segment(folder, files, base, salt, 0)
+  static async create(folder: string, files: Files, base: number, cipher: Cipher | undefined): Promise<Segment> {
+    const segment = new Segment(folder, files, base, randomBytes(4).readUInt32LE(), 0, cipher)
     segment.wanted = new Wanted(base)
     segment.#file = await files.open(folder, segmentName(base), 'create')
     return segment
@@ -61,7 +66,7 @@ export class Segment {
     if (file === undefined) throw new Error(`${segmentName(this.base)} is closed`)
     try {
       if (this.bytes === 0) {
-        await file.write([writeSegmentHeader(this.base, this.salt), ...parts], 0)
+        await file.write([writeSegmentHeader(this.base, this.salt, this.cipher?.mark), ...parts], 0)
         await file.sync()
         await this.#files.syncFolder(this.#folder)
       } else {

@@ -1,11 +1,11 @@
 // Group commit, the writing loop of the durable log: whatever is appended and released while a sync runs shares the next one. `segment-log.ts` calls it.
 
-import { randomBytes } from 'node:crypto'
 import type { Clock } from '../clock.ts'
 import type { Position } from '../storage.ts'
+import { Cipher, SEAL_BYTES } from './cipher.ts'
 import { crc32c } from './crc32c.ts'
 import type { Files } from './files.ts'
-import { RECORD_HEADER_BYTES, writeRecordHeader } from './format.ts'
+import { associatedWith, RECORD_HEADER_BYTES, type RecordPlace, writeRecordHeader } from './format.ts'
 import { Segment } from './segment.ts'
 
 export interface WriterOptions {
@@ -14,12 +14,15 @@ export interface WriterOptions {
   /** A segment that has grown to this gets no more records. */
   readonly segmentBytes: number
   readonly clock: Clock
+  readonly key: Uint8Array | undefined
 }
 
 interface Append {
   readonly parts: readonly Uint8Array[]
+  /** As it will be stored, in bytes. */
   readonly length: number
-  readonly crc: number
+  /** Of the parts, where they are stored as they are. */
+  readonly crc: number | undefined
   readonly settled: PromiseWithResolvers<Position>
 }
 interface Release {
@@ -50,14 +53,18 @@ export class Writer {
     return this.#pendingBytes
   }
 
+  /** What a record takes as its payload, in bytes. */
+  storedLength(parts: readonly Uint8Array[]): number {
+    let length = this.#options.key === undefined ? 0 : SEAL_BYTES
+    for (const part of parts) length += part.length
+    return length
+  }
+
   /** Settles once the record survives a crash. */
   append(parts: readonly Uint8Array[]): Promise<Position> {
-    let length = 0
-    let crc = 0
-    for (const part of parts) {
-      length += part.length
-      crc = crc32c(part, crc)
-    }
+    const length = this.storedLength(parts)
+    // On the way in: it runs while others' bytes are synced.
+    const crc = this.#options.key === undefined ? crcOf(parts) : undefined
     const settled = Promise.withResolvers<Position>()
     this.#appends.push({ parts, length, crc, settled })
     this.#pendingBytes += RECORD_HEADER_BYTES + length
@@ -117,7 +124,7 @@ export class Writer {
     for (const append of this.#appends) {
       if (positions.length > 0 && end >= this.#options.segmentBytes) break
       const position = segment.base + end
-      parts.push(writeRecordHeader({ length: append.length, position, timeMs, payloadCrc: append.crc }, segment.salt), ...append.parts)
+      parts.push(...framed(append, { length: append.length, position, timeMs }, segment))
       positions.push(position)
       end += RECORD_HEADER_BYTES + append.length
     }
@@ -153,7 +160,8 @@ export class Writer {
     await last?.seal()
     // A name that could not be opened may exist all the same: the next one is another.
     const base = this.#nextBase++
-    const segment = await Segment.create(this.#options.folder, this.#options.files, base, randomBytes(4).readUInt32LE())
+    const { folder, files, key } = this.#options
+    const segment = await Segment.create(folder, files, base, key === undefined ? undefined : Cipher.make(key))
     this.#segments.push(segment)
     return segment
   }
@@ -182,4 +190,14 @@ export class Writer {
       this.#removing = this.#removing.then(() => segment.remove()).catch(() => {})
     }
   }
+}
+
+/** A record as it stands in the file. */
+function framed({ parts, crc }: Append, place: RecordPlace, { cipher, salt }: Segment): readonly Uint8Array[] {
+  const stored = cipher === undefined ? parts : cipher.seal(parts, associatedWith(place))
+  return [writeRecordHeader({ ...place, payloadCrc: crc ?? crcOf(stored) }, salt), ...stored]
+}
+
+function crcOf(parts: readonly Uint8Array[]): number {
+  return parts.reduce((crc, part) => crc32c(part, crc), 0)
 }
