@@ -22,6 +22,12 @@ export interface Leftovers {
   readonly tornBytes: number
 }
 
+/**
+ * More than any segment holds. What an earlier run cut off, because it was refused, can be back after a crash: it must not lie where this run's
+ * records are. There are positions for four million restarts.
+ */
+const SPACING = 2 ** 31
+
 /** Reads headers alone: how long it takes does not grow with what the segments hold. */
 export async function findSegments(folder: string, files: Files, key?: Uint8Array): Promise<Leftovers> {
   const names = [...(await files.names(folder))].sort()
@@ -33,7 +39,7 @@ export async function findSegments(folder: string, files: Files, key?: Uint8Arra
     const size = await files.size(folder, name)
     const head = await readWhole(folder, files, name, Math.min(size, HEADER_BYTES))
     const header = readSegmentHeader(head)
-    nextBase = Math.max(nextBase, base + size + 1)
+    nextBase = base + SPACING
     if (header !== undefined && header.version > FORMAT_VERSION) throw newer(folder, name, header.version)
     if (header?.base === base) segments.push(new Segment(folder, files, base, header.salt, size, cipherOf(folder, header, key)))
     else if (head.every((byte) => byte === 0) || size < HEADER_BYTES) {
