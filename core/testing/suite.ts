@@ -18,6 +18,8 @@ export interface ProcessorUnderTest {
   signal?: Signal
   /** A batch that this processor hands on, at least in part. Ten numbered items by default. */
   batch?: () => Batch
+  /** It takes responsibility itself: senders are answered before downstream has anything, and what downstream refuses for now is offered again. */
+  answersEarly?: boolean
   /** How far to move the clock until everything that was accepted has been handed on, in milliseconds. */
   settleMs?: number
 }
@@ -60,6 +62,24 @@ export function processorSuite(test: Test, subject: ProcessorUnderTest): void {
       before,
     )
   })
+
+  if (subject.answersEarly === true) {
+    test('answers at once, and offers what downstream refuses for now until it takes it', async () => {
+      const { clock, next, settings, processor } = await make()
+      let refusals = 0
+      next.refuse = () => {
+        if (++refusals < 3) throw new RetryableError('later')
+      }
+      const batch = batchOf()
+      await processor.consume(batch, Infinity)
+      await clock.advance(settleMs)
+      assert.equal(refusals > 2, true, 'it was offered again')
+      assert.equal(next.count + settings.dropped, batch.count)
+      const again = Object.values(settings.creations).reduce((sum, count) => sum + count, 0)
+      assert.equal(again, 2 * next.count, 'the ledger knows of every further offer')
+    })
+    return
+  }
 
   test('does not answer before downstream has', async () => {
     const { clock, next, processor } = await make()
