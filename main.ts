@@ -19,6 +19,7 @@ async function builtIn(): Promise<Factories> {
       import('./processors/memory_limiter/factory.ts'),
       import('./processors/resource/factory.ts'),
       import('./processors/script/factory.ts'),
+      import('./processors/tail_sampling/factory.ts'),
     ),
     all<ExporterFactory>(
       import('./exporters/otlp_http/factory.ts'),

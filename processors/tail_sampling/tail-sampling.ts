@@ -1,0 +1,258 @@
+// Processor `tail_sampling` at work: holds spans until their trace is as whole as it gets, asks the policies, hands on what is kept. Senders
+// are answered when the buffer has their spans.
+
+import { type Batch, type Consumer, type otlp, parseDuration, type Processor, RetryableError, type Settings } from '../../core/index.ts'
+import {
+  BYTES,
+  type Cause,
+  HandOff,
+  ID,
+  OWN_CELLS,
+  type Remembered,
+  SPAN_COUNT,
+  TraceBuffer,
+  type TraceOwner,
+} from '../../core/traces/index.ts'
+import { DecisionMemory } from './decision-memory.ts'
+import { Explanations } from './explain.ts'
+import type { TailSamplingConfig } from './factory.ts'
+import { Measures } from './measures.ts'
+import { DROPPED, NOT_SAMPLED, SAMPLED, type TraceView } from './policy.ts'
+import type { PolicyConfig } from './policy-schema.ts'
+import { PolicySet } from './policy-set.ts'
+import { late, packed } from './verdict.ts'
+
+/** How often it is looked who is due, in milliseconds: a tenth of what the Collector takes, so that less leaves at once. */
+const TICK_MS = 100
+/** One request of what leaves. */
+const REQUEST = { traces: Infinity, spans: 2000, bytes: 1024 * 1024 } as const
+
+export class TailSampling implements Processor, TraceOwner {
+  readonly #config: TailSamplingConfig
+  readonly #settings: Settings
+  readonly #policies: PolicySet
+  readonly #buffer: TraceBuffer
+  readonly #memory: DecisionMemory
+  readonly #explanations: Explanations
+  readonly #handOff: HandOff
+  readonly #measures: Measures
+  readonly #view: MovingView
+  #timer: { cancel(): void } | undefined
+  #stopped = false
+  readonly #waiting = new Set<() => void>()
+  recalledVerdict = 0
+
+  private constructor(config: TailSamplingConfig, policies: PolicySet, next: Consumer, settings: Settings) {
+    this.#config = config
+    this.#settings = settings
+    this.#policies = policies
+    const { decision_cache: cache, maximum_trace_size_bytes: largest, max_bytes: maxBytes } = config
+    const afterRootMs = parseDuration(config.decision_wait_after_root_received)
+    this.#memory = new DecisionMemory(cache.sampled_cache_size, cache.non_sampled_cache_size)
+    this.#buffer = new TraceBuffer(
+      {
+        maxBytes,
+        maxTraces: config.num_traces,
+        ...(largest > 0 ? { largestBytes: largest } : {}),
+        waitMs: parseDuration(config.decision_wait),
+        waitAfterRootMs: afterRootMs > 0 ? afterRootMs : Infinity,
+        ownCells: policies.cells,
+        decidesEarly: !config.block_on_overflow,
+        clock: settings.clock,
+      },
+      this,
+    )
+    this.#view = new MovingView(this.#buffer, settings)
+    this.#explanations = new Explanations(policies, config.explain)
+    this.#measures = new Measures(settings, policies, () => this.#buffer.openTraces)
+    this.#handOff = new HandOff({ next, settings, take: () => this.#leave(), settled: () => this.#wake() })
+  }
+
+  static async of(config: TailSamplingConfig, next: Consumer, settings: Settings): Promise<TailSampling> {
+    const policies = await PolicySet.of(config.policies as readonly PolicyConfig[], {
+      firstMatch: config.sample_on_first_match,
+      report: (policy, reason) => settings.log.warn({ policy, reason }, 'a condition has no answer for a span'),
+    })
+    return new TailSampling(config, policies, next, settings)
+  }
+
+  async consume(batch: Batch, deadlineMs: number): Promise<void> {
+    for (;;) {
+      if (this.#stopped) throw new RetryableError(`${this.#settings.id} has stopped`)
+      try {
+        this.#take(batch)
+        return
+      } catch (error) {
+        if (!this.#config.block_on_overflow || !(error instanceof RetryableError) || !(await this.#room(deadlineMs))) throw error
+      }
+    }
+  }
+
+  #take(batch: Batch): void {
+    const buffer = this.#buffer
+    buffer.take(batch, this.#handOff.bytes)
+    this.#measures.newTraces(buffer.begun)
+    if (buffer.lateDropped > 0) {
+      this.#settings.drop(buffer.lateDropped, 'not sampled')
+      this.#measures.late(buffer.lateDropped, LATE_DROPPED)
+    }
+    if (buffer.lateKept > 0) this.#measures.late(buffer.lateKept, LATE_KEPT)
+    if (buffer.leavingTraces > 0) this.#handOff.pump()
+    if (buffer.openTraces > 0) this.#timer ??= this.#settings.clock.after(TICK_MS, () => this.#tick())
+  }
+
+  #tick(): void {
+    const { clock } = this.#settings
+    const beganMs = clock.monotonicMs()
+    this.#buffer.decideDue(beganMs)
+    this.#measures.flush()
+    this.#measures.timer(clock.monotonicMs() - beganMs)
+    this.#handOff.pump()
+    this.#wake()
+    this.#timer = this.#buffer.openTraces > 0 && !this.#stopped ? clock.after(TICK_MS, () => this.#tick()) : undefined
+  }
+
+  // ---- what the buffer asks
+
+  observe(index: otlp.RequestIndex, span: number, cells: Int32Array, at: number): void {
+    this.#policies.observe(index, span, cells, at)
+  }
+
+  recall(origin: string, a: number, b: number, c: number, d: number): Remembered {
+    const found = this.#memory.recall(origin, a, b, c, d, this.#settings.clock.monotonicMs())
+    if (found === 'unknown') return found
+    this.recalledVerdict = late(this.#memory.verdict)
+    this.#measures.lateAge(this.#memory.age)
+    return this.#config.dry_run ? 'kept' : found
+  }
+
+  decide(traces: readonly number[], cause: Cause): void {
+    const view = this.#view
+    for (const trace of traces) if (!this.#isTooLarge(trace)) this.#policies.gather(view.moveTo(trace))
+    let notSampled = 0
+    let dropped = 0
+    for (const trace of traces) {
+      const bytes = view.moveTo(trace).bytes
+      if (this.#isTooLarge(trace)) {
+        this.#measures.tooLarge(1)
+        this.#settle(trace, false, packed(0, 'large', NOT_SAMPLED, 0))
+        this.#settings.drop(view.spanCount, 'too large')
+        continue
+      }
+      const decision = this.#policies.decide(view, bytes)
+      const vote = decision.vote as typeof NOT_SAMPLED | typeof SAMPLED | typeof DROPPED
+      this.#measures.decided[vote]++
+      if (!this.#config.dry_run && vote === DROPPED) dropped += view.spanCount
+      else if (!this.#config.dry_run && vote === NOT_SAMPLED) notSampled += view.spanCount
+      this.#settle(trace, decision.kept || this.#config.dry_run, packed(decision.part || decision.policy, cause, vote, decision.threshold))
+    }
+    if (cause !== 'due') this.#measures.tooEarly(traces.length)
+    if (notSampled > 0) this.#settings.drop(notSampled, 'not sampled')
+    if (dropped > 0) this.#settings.drop(dropped, 'dropped by policy')
+  }
+
+  /** Such a trace is dropped whatever the policies say, as in the Collector. */
+  #isTooLarge(trace: number): boolean {
+    const { maximum_trace_size_bytes: largest } = this.#config
+    return largest > 0 && this.#buffer.table.cells[trace * this.#buffer.table.stride + BYTES]! > largest
+  }
+
+  #settle(trace: number, isKept: boolean, verdict: number): void {
+    const buffer = this.#buffer
+    const nowMs = this.#view.nowMs
+    this.#memory.remember(buffer.originKey(trace), this.#view.id, isKept, verdict, nowMs)
+    this.#measures.removalAge((nowMs - buffer.table.arrivedMs[trace]!) / 1000)
+    if (isKept) buffer.keep(trace, verdict)
+    else buffer.drop(trace)
+  }
+
+  // ---- out
+
+  #leave(): Batch | undefined {
+    const leaving = this.#buffer.leave(REQUEST)
+    if (leaving === undefined) return undefined
+    const { batch, verdicts } = leaving
+    return { ...batch, chunks: [this.#explanations.write(batch.chunks[0]!, verdicts)] }
+  }
+
+  /** True once something left, and there may be room; false where the deadline came first. */
+  #room(deadlineMs: number): Promise<boolean> {
+    const { clock } = this.#settings
+    const leftMs = deadlineMs - clock.monotonicMs()
+    if (leftMs <= 0) return Promise.resolve(false)
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        timer?.cancel()
+        this.#waiting.delete(wake)
+        resolve(true)
+      }
+      const timer =
+        leftMs === Infinity
+          ? undefined
+          : clock.after(leftMs, () => {
+              this.#waiting.delete(wake)
+              resolve(false)
+            })
+      this.#waiting.add(wake)
+    })
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting) wake()
+  }
+
+  /** Decides on what there is, or drops it, and hands on what is kept. */
+  async stop(abort: AbortSignal): Promise<void> {
+    this.#timer?.cancel()
+    this.#timer = undefined
+    if (!this.#stopped) {
+      this.#stopped = true
+      if (this.#config.drop_pending_traces_on_shutdown) this.#dropOpen()
+      else this.#buffer.decideDue(Infinity)
+      this.#measures.flush()
+    }
+    this.#wake()
+    await this.#handOff.drain(abort)
+    const lost = this.#buffer.leavingSpans + this.#handOff.spans
+    if (lost > 0) this.#settings.log.error({ spans: lost }, 'lost: they were kept, and had not been taken when the time to drain was over')
+  }
+
+  #dropOpen(): void {
+    const spans = this.#buffer.dropOpen()
+    if (spans > 0) this.#settings.drop(spans, 'pending at shutdown')
+  }
+}
+
+const LATE_DROPPED = Object.freeze({ sampled: 'false' })
+const LATE_KEPT = Object.freeze({ sampled: 'true' })
+
+/** One view for all traces: policies keep nothing of it. */
+class MovingView implements TraceView {
+  readonly #buffer: TraceBuffer
+  readonly #settings: Settings
+  readonly id: Int32Array = new Int32Array(4)
+  spanCount = 0
+  bytes = 0
+  at = 0
+  nowMs = 0
+
+  constructor(buffer: TraceBuffer, settings: Settings) {
+    this.#buffer = buffer
+    this.#settings = settings
+  }
+
+  get cells(): Int32Array {
+    return this.#buffer.table.cells
+  }
+
+  moveTo(trace: number): this {
+    const { cells, stride } = this.#buffer.table
+    const row = trace * stride
+    for (let i = 0; i < 4; i++) this.id[i] = cells[row + ID + i]!
+    this.spanCount = cells[row + SPAN_COUNT]!
+    this.bytes = cells[row + BYTES]!
+    this.at = row + OWN_CELLS
+    this.nowMs = this.#settings.clock.monotonicMs()
+    return this
+  }
+}
