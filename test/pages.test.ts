@@ -34,6 +34,7 @@ t.test('every schema passes the strict checks that plugins meet, and describes e
 
 function undescribed(schema: ConfigSchema, prefix: string): readonly string[] {
   return Object.entries(schema.properties ?? {}).flatMap(([name, child]) => {
+    if (child.folded === true) return child.description === undefined ? [`${prefix}${name}`] : []
     const inner = [...undescribed(child, `${prefix}${name}.`), ...undescribed(child.items ?? {}, `${prefix}${name}[].`)]
     const isSection = child.properties !== undefined || child.items?.properties !== undefined
     return child.description === undefined && !isSection ? [`${prefix}${name}`, ...inner] : inner

@@ -49,6 +49,7 @@ export class Checker {
     })
     ajv.addKeyword({ keyword: 'secret', schemaType: 'boolean' })
     ajv.addKeyword({ keyword: 'extension', schemaType: 'string' })
+    ajv.addKeyword({ keyword: 'folded', schemaType: 'boolean' })
     ajv.addFormat('duration', (text) => durationOf(text) !== undefined)
     ajv.addFormat('bytes', (text) => bytesOf(text) !== undefined)
     ajv.addFormat('path', true) // fit.ts makes it absolute

@@ -21,6 +21,7 @@ const schema: ConfigSchema = {
         properties: { key: { type: 'string', description: 'What.' }, value: { description: 'Any.' } },
       },
     },
+    more: { type: 'array', folded: true, description: 'As rules.', items: { type: 'object', properties: { key: { type: 'string' } } } },
     queue: { anyOf: [{ type: 'boolean' }, { type: 'number' }], description: 'If at all.' },
   },
 }
@@ -38,6 +39,7 @@ t.test('every option has a row, with its path, type and default', async (t) => {
     '| `rules` | list of section |  | In order. |',
     '| `rules[].key` | text | required | What. |',
     '| `rules[].value` | any value |  | Any. |',
+    '| `more` | list of section |  | As rules. |',
     '| `queue` | true or false or number |  | If at all. |',
     '',
   ])

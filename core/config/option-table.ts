@@ -34,7 +34,8 @@ function rowsOf(schema: ConfigSchema, prefix: string): readonly Row[] {
   return Object.entries(schema.properties ?? {}).flatMap(([name, child]) => {
     const key = `${prefix}${name}`
     const values = typeof child.additionalProperties === 'object' ? child.additionalProperties : {}
-    const inner = [...rowsOf(child, `${key}.`), ...rowsOf(values, `${key}.*.`), ...rowsOf(child.items ?? {}, `${key}[].`)]
+    const inner =
+      child.folded === true ? [] : [...rowsOf(child, `${key}.`), ...rowsOf(values, `${key}.*.`), ...rowsOf(child.items ?? {}, `${key}[].`)]
     const own = { key, schema: child, isRequired: schema.required?.includes(name) ?? false }
     return inner.length > 0 && child.description === undefined ? inner : [own, ...inner]
   })

@@ -18,6 +18,8 @@ export interface ConfigSchema {
   readonly secret?: boolean
   /** The value is the id of an extension with this capability, such as `client_auth`; `settings.extension` hands it over. */
   readonly extension?: string
+  /** On pages this option has no rows for what is in it: that is described elsewhere on the page. */
+  readonly folded?: boolean
   readonly [keyword: string]: unknown
 }
 

@@ -170,30 +170,28 @@ function policy(types: readonly string[], sections: Properties): ConfigSchema {
   }
 }
 function listOf(items: ConfigSchema, description: string): ConfigSchema {
-  return { type: 'array', items, minItems: 1, maxItems: MOST_POLICIES, description }
+  return { type: 'array', items, minItems: 1, maxItems: MOST_POLICIES, description, folded: true }
 }
 /** Policies are told apart by six bits, and one number is nobody's. */
 export const MOST_POLICIES = 63
 
-// The option table of the page describes a policy once: what is nested below it is the same.
-const bare = (schema: ConfigSchema): ConfigSchema => {
-  const { description: _, ...rest } = schema
-  const inner = Object.fromEntries(Object.entries(schema.properties ?? {}).map(([key, child]) => [key, bare(child)]))
-  return schema.properties === undefined ? rest : { ...rest, properties: inner }
-}
-const NESTED: Properties = Object.fromEntries(Object.entries(SINGLE).map(([key, schema]) => [key, bare(schema)]))
-
 const not = section(
   '`type: not`: holds where the policy below does not, and the other way round.',
-  { not_sub_policy: { ...policy(SINGLE_TYPES, NESTED), description: 'The policy: all but `and`, `not`, `drop`, `composite`.' } },
+  {
+    not_sub_policy: {
+      ...policy(SINGLE_TYPES, SINGLE),
+      folded: true,
+      description: 'The policy, as above: all types but `and`, `not`, `drop`, `composite`.',
+    },
+  },
   ['not_sub_policy'],
 )
 const and = section(
   '`type: and`: holds where all of the policies below do.',
   {
     and_sub_policy: listOf(
-      policy([...SINGLE_TYPES, 'not'], { ...NESTED, not: bare(not) }),
-      'The policies: all but `and`, `drop`, `composite`.',
+      policy([...SINGLE_TYPES, 'not'], { ...SINGLE, not: not }),
+      'The policies, as above: all types but `and`, `drop`, `composite`.',
     ),
   },
   ['and_sub_policy'],
@@ -207,8 +205,8 @@ export const policySchema: ConfigSchema = policy([...SINGLE_TYPES, 'and', 'not',
     '`type: drop`: the trace is dropped, whatever else holds, where all of the policies below hold.',
     {
       drop_sub_policy: listOf(
-        policy([...SINGLE_TYPES, 'not'], { ...NESTED, not: bare(not) }),
-        'The policies: all but `and`, `drop`, `composite`.',
+        policy([...SINGLE_TYPES, 'not'], { ...SINGLE, not: not }),
+        'The policies, as above: all types but `and`, `drop`, `composite`.',
       ),
     },
     ['drop_sub_policy'],
@@ -224,8 +222,8 @@ export const policySchema: ConfigSchema = policy([...SINGLE_TYPES, 'and', 'not',
         description: 'The names of the policies, in the order in which they stand.',
       },
       composite_sub_policy: listOf(
-        policy([...SINGLE_TYPES, 'and'], { ...NESTED, and: bare(and) }),
-        'The policies: all but `not`, `drop`, `composite`.',
+        policy([...SINGLE_TYPES, 'and'], { ...SINGLE, and: and }),
+        'The policies, as above: all types but `not`, `drop`, `composite`.',
       ),
       rate_allocation: {
         type: 'array',
