@@ -9,29 +9,35 @@ export interface SegmentPage {
   readonly records: readonly DurableRecord[]
   /** Bytes that are no record any more, by the position of what they were. */
   readonly damaged: ReadonlyMap<Position, Uint8Array>
+  /** Those that were appended too long ago. */
+  readonly expired: readonly Position[]
   readonly next: Position
 }
 
-/** Undefined where nothing at `from` or behind it is wanted: else one record at least is read or found damaged, and then at most `maxBytes` of the file. */
-export async function readPage(segment: Segment, from: Position, maxBytes: number): Promise<SegmentPage | undefined> {
+/** Undefined where nothing at `from` or behind it is wanted: else one record at least is read, damaged or expired, and then at most `maxBytes` of the file. */
+export async function readPage(segment: Segment, from: Position, maxBytes: number, notBeforeMs: number): Promise<SegmentPage | undefined> {
   const chosen = choose(segment, from, maxBytes)
   const [first] = chosen[0] ?? []
   if (first === undefined) return undefined
   const bytes = await segment.read(first - segment.base, (chosen.at(-1) as Chosen)[1] - first)
   const records: DurableRecord[] = []
   const damaged = new Map<Position, Uint8Array>()
+  const expired: Position[] = []
   let next = first
   for (const [position, limit] of chosen) {
     const record = bytes.subarray(position - first, limit - first)
     const header = readRecordHeader(record, 0, position, segment.salt)
     const whole = header === undefined ? record : record.subarray(0, RECORD_HEADER_BYTES + header.length)
-    const payload = header === undefined ? undefined : payloadOf(whole, header, segment)
-    if (payload === undefined) damaged.set(position, whole)
-    else records.push({ position, bytes: payload })
+    if (header !== undefined && header.timeMs < notBeforeMs) expired.push(position)
+    else {
+      const payload = header === undefined ? undefined : payloadOf(whole, header, segment)
+      if (payload === undefined) damaged.set(position, whole)
+      else records.push({ position, bytes: payload })
+    }
     // Not the limit: behind the newest record there may be one by now that was not yet wanted when this began.
     next = position + whole.length
   }
-  return { records, damaged, next }
+  return { records, damaged, expired, next }
 }
 
 function payloadOf(record: Uint8Array, header: RecordHeader, { cipher }: Segment): Uint8Array | undefined {

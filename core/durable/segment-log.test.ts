@@ -4,7 +4,6 @@ import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
-import { TestClock } from '../testing/test-clock.ts'
 import { crc32c } from './crc32c.ts'
 import { FullError } from '../storage.ts'
 import { writeMarks } from './format.ts'
@@ -111,20 +110,6 @@ t.test('each flipped byte of a log costs no other record than its own', async (t
     await damaged.close()
   }
   t.not(readdirSync(join(folder, 'damaged')).length, 0, 'they are set aside')
-})
-
-t.test('records that are too old are dropped with their segment, and counted', async (t) => {
-  const folder = join(t.testdir(), 'queue')
-  const clock = new TestClock()
-  const log = await SegmentLog.open(folder, options)
-  await log.append(record('old'))
-  await log.close()
-  clock.wallStartMs = Date.now() + 60_000
-  const again = await SegmentLog.open(folder, { ...options, maxAgeMs: 50_000, clock })
-  await again.surveyed()
-  t.strictSame((await again.read(0, 1000)).records, [])
-  t.equal(again.expired, 1)
-  await again.close()
 })
 
 t.test('what somebody else released is noticed, and takes no number from the owner', async (t) => {

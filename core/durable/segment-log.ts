@@ -3,6 +3,7 @@
 import { type Clock, systemClock } from '../clock.ts'
 import { type DurableLog, FullError, type Page, type Position } from '../storage.ts'
 import { KEY_BYTES } from './cipher.ts'
+import { Expiry } from './expiry.ts'
 import { type Files, realFiles } from './files.ts'
 import { marksOf, RECORD_HEADER_BYTES } from './format.ts'
 import { findForeignMarks, findSegments, readReleased, setAside } from './leftovers.ts'
@@ -17,7 +18,10 @@ export interface SegmentLogOptions {
   readonly maxBytes: number
   /** A segment is closed when it has grown to this. At most a quarter of `maxBytes` and 512 MiB; 16 MiB without it. */
   readonly segmentBytes?: number
-  /** Segments whose newest record is older are dropped, and their records counted as expired. Without it, never. */
+  /**
+   * Records that are older by the wall clock are not read any more, and counted as expired; their room comes back when all of their segment is as
+   * old, or released. Without it, never.
+   */
   readonly maxAgeMs?: number
   readonly clock?: Clock
   /** 32 bytes: new segments are encrypted with it, AES-256-GCM. Segments without encryption are read all the same. */
@@ -33,8 +37,7 @@ export class SegmentLog implements DurableLog {
   readonly #folder: string
   readonly #files: Files
   readonly #maxBytes: number
-  readonly #maxAgeMs: number
-  readonly #clock: Clock
+  readonly #expiry: Expiry
   readonly #disown: () => Promise<void>
   /** Oldest first; the last may be written to. */
   readonly #segments: Segment[]
@@ -43,7 +46,6 @@ export class SegmentLog implements DurableLog {
   #closed = false
   #damaged = 0
   #tornBytes = 0
-  #expired = 0
 
   private constructor(
     folder: string,
@@ -55,12 +57,13 @@ export class SegmentLog implements DurableLog {
     this.#folder = folder
     this.#files = files
     this.#maxBytes = options.maxBytes
-    this.#maxAgeMs = options.maxAgeMs ?? Infinity
-    this.#clock = options.clock ?? systemClock
     this.#disown = disown
     this.#segments = found.segments
     const segmentBytes = Math.min(options.segmentBytes ?? DEFAULT_SEGMENT_BYTES, options.maxBytes / 4, LARGEST_BYTES)
-    this.#writer = new Writer({ folder, files, segmentBytes, clock: this.#clock, key: options.key }, found.segments, found.nextBase)
+    const { clock = systemClock, maxAgeMs = Infinity, key } = options
+    this.#writer = new Writer({ folder, files, segmentBytes, clock, key }, found.segments, found.nextBase)
+    const survey = (segment: Segment): Promise<void> => this.#survey(segment)
+    this.#expiry = new Expiry({ maxAgeMs, clock, survey, wake: () => this.#writer.wake() }, found.segments)
     this.#damaged = found.damaged
     this.#tornBytes = found.tornBytes
   }
@@ -99,9 +102,9 @@ export class SegmentLog implements DurableLog {
   get tornBytes(): number {
     return this.#tornBytes
   }
-  /** Records that were older than `maxAgeMs`. */
+  /** Records that this run let go because they were older than `maxAgeMs`. */
   get expired(): number {
-    return this.#expired
+    return this.#expiry.expired
   }
 
   /**
@@ -112,7 +115,7 @@ export class SegmentLog implements DurableLog {
     this.#assertOpen()
     const length = this.#writer.storedLength(parts)
     if (length > LARGEST_BYTES) throw new RangeError(`a record of ${length} bytes: ${this.#folder} takes at most ${LARGEST_BYTES} in one`)
-    this.#expire()
+    this.#expiry.drop()
     if (this.bytes + this.#writer.pendingBytes + RECORD_HEADER_BYTES + length > this.#maxBytes) {
       throw new FullError(`${this.#folder} holds ${this.bytes} bytes: a record of ${length} would exceed the limit of ${this.#maxBytes}`)
     }
@@ -165,6 +168,7 @@ export class SegmentLog implements DurableLog {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
+    this.#expiry.stop()
     await this.#writer.idle()
     for (const segment of this.#segments) await segment.close()
     await this.#disown()
@@ -177,12 +181,22 @@ export class SegmentLog implements DurableLog {
   /** Undefined where nothing in the segment is wanted from there on. */
   async #readFrom(segment: Segment, from: Position, maxBytes: number): Promise<Page | undefined> {
     await this.#survey(segment)
-    const page = await readPage(segment, from, maxBytes).catch((error: unknown) => this.#assertGone(segment, error))
+    const page = await readPage(segment, from, maxBytes, this.#expiry.notBeforeMs).catch((error: unknown) =>
+      this.#assertGone(segment, error),
+    )
     if (page === undefined) return undefined
     for (const [position, bytes] of page.damaged)
       if (segment.wanted?.delete(position) === true) await this.#setAside(segment, bytes, position)
+    for (const position of page.expired) this.#letGo(segment, position)
     if (segment.wanted?.size === 0) this.#writer.wake()
     return page.records.length > 0 ? page : this.#readFrom(segment, page.next, maxBytes)
+  }
+
+  #letGo(segment: Segment, position: Position): void {
+    if (this.#closed || segment.wanted?.delete(position) !== true) return
+    this.#expiry.count(1)
+    // Where it has no mark it expires once more.
+    void this.#writer.release(segment, position).catch(() => {})
   }
 
   /** Where everything in a segment was released meanwhile its file is gone, and rightly. Where somebody else removed it, what was wanted is lost. */
@@ -214,21 +228,11 @@ export class SegmentLog implements DurableLog {
     this.#tornBytes += found.tornBytes
     segment.newestMs = found.newestMs
     segment.wanted = Wanted.of(found.lengths.keys(), segment.base)
-    this.#expire()
+    this.#expiry.drop()
     if (segment.wanted.size === 0) this.#writer.wake()
   }
 
   async #setAside(segment: Segment, bytes: Uint8Array, position: Position): Promise<void> {
     if (await setAside(this.#folder, this.#files, segment, bytes, position)) this.#damaged++
-  }
-
-  #expire(): void {
-    const before = this.#clock.now().getTime() - this.#maxAgeMs
-    for (const segment of this.#segments) {
-      if (segment.open || segment.wanted === undefined || segment.newestMs >= before) continue
-      this.#expired += segment.wanted.size
-      segment.wanted.clear()
-      this.#writer.wake()
-    }
   }
 }

@@ -14,6 +14,8 @@ export class Segment {
   /** Bytes of the file that are acknowledged, or that an earlier run left. Nothing beyond is read. */
   bytes: number
   newestMs = 0
+  /** Set where no more records are to be added. */
+  retired = false
   /** What is not released. Undefined until somebody looked. */
   wanted: Wanted | undefined
   /** The names of all files of marks that are known, whoever wrote them. */

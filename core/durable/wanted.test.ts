@@ -27,11 +27,14 @@ t.test('it says what a set of positions would, and where the next record begins'
   )
 })
 
-t.test('once cleared it wants nothing', async (t) => {
+t.test('once cleared it wants nothing but what comes then', async (t) => {
   const wanted = new Wanted(100)
   wanted.add(228)
   wanted.clear()
   t.equal(wanted.size, 0)
   t.notOk(wanted.delete(228))
   t.strictSame([...wanted.from(0)], [])
+  wanted.add(400)
+  t.strictSame([...wanted.from(0)], [[400, Infinity]])
+  t.ok(wanted.delete(400))
 })

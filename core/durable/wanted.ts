@@ -5,10 +5,10 @@ import type { Position } from '../storage.ts'
 export class Wanted {
   readonly #base: Position
   /** Where records begin in the file, ascending, the released ones with them. */
-  #starts = new Uint32Array(16)
+  #starts = new Uint32Array(0)
   #count = 0
   /** A bit a record. */
-  #released = new Uint8Array(2)
+  #released = new Uint8Array(0)
   /** Everything before it is released. */
   #first = 0
   #size = 0
@@ -31,7 +31,7 @@ export class Wanted {
 
   /** Behind all others. */
   add(position: Position): void {
-    if (this.#count === this.#starts.length) this.#resize(2 * this.#count)
+    if (this.#count === this.#starts.length) this.#resize(Math.max(16, 2 * this.#count))
     this.#starts[this.#count++] = position - this.#base
     this.#size++
   }

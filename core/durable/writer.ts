@@ -156,7 +156,7 @@ export class Writer {
 
   async #segmentToWrite(): Promise<Segment> {
     const last = this.#segments.at(-1)
-    if (last?.open === true && last.end < this.#options.segmentBytes) return last
+    if (last?.open === true && !last.retired && last.end < this.#options.segmentBytes) return last
     await last?.seal()
     // A name that could not be opened may exist all the same: the next one is another.
     const base = this.#nextBase++
@@ -184,7 +184,7 @@ export class Writer {
   #removeDone(): void {
     for (const segment of this.#segments.slice()) {
       if (segment.wanted?.size !== 0 || this.#releases.some((release) => release.segment === segment)) continue
-      if (segment.open && segment.bytes < this.#options.segmentBytes / 4) continue
+      if (segment.open && !segment.retired && segment.bytes < this.#options.segmentBytes / 4) continue
       this.#segments.splice(this.#segments.indexOf(segment), 1)
       // Where a file cannot be removed now, the next run finds it with its marks, and removes it.
       this.#removing = this.#removing.then(() => segment.remove()).catch(() => {})
