@@ -95,6 +95,24 @@ t.test('a thousand letters are told in two lines, not a thousand', async (t) => 
   t.equal(clock.pending, 0)
 })
 
+t.test('whoever hands over a letter waits until it is synced', async (t) => {
+  const synced = Promise.withResolvers<number>()
+  const log = await SegmentLog.open(join(t.testdir(), 'dead_letters'), { maxBytes: 1 << 20 })
+  log.append = () => synced.promise
+  const settings = new TestSettings('file_storage')
+  const letters = new DeadLetters(async () => log, settings.clock, settings.log, settings.meter)
+  await letters.start()
+  let isKept = false
+  const added = letters.add(letter(1)).then(() => (isKept = true))
+  await new Promise((resolve) => setImmediate(resolve))
+  t.notOk(isKept)
+  t.equal(letters.letters, 0)
+  synced.resolve(128)
+  await added
+  t.equal(letters.letters, 1)
+  await letters.stop()
+})
+
 t.test('a letter that cannot be kept stays with the queue, and an error says so', async (t) => {
   const { letters, settings } = make(t, undefined, 2000)
   await letters.start()

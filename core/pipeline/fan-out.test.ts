@@ -120,6 +120,16 @@ t.test('of two that took a part the sender hears one; what the other refused is 
   t.match(rows(), [{ deadLettered: 3 }, { delivered: 2, refused: 1, deadLettered: 0, inFlight: 0 }])
 })
 
+t.test('the same of one request among several', async (t) => {
+  const several = ({ chunks }: Batch): boolean => chunks.length > 1
+  const { entry, kept } = keeping(
+    refusing((batch) => (several(batch) ? new PermanentError('somebody') : has(batch, 3) ? new PartialError(1, 'one was bad') : undefined)),
+    refusing((batch) => (several(batch) || has(batch, 3) ? new PermanentError('no 3') : undefined)),
+  )
+  await t.rejects(entry.consume(merged(), 0), { name: 'PartialError', refused: 1 })
+  t.same(kept(), [{ n: [2, 3, 4], exporter: 'end1', reason: 'no 3', refused: 3 }])
+})
+
 t.test('where the dead letters take nothing it is refused, as without them', async (t) => {
   const { entry, box, rows } = keeping(
     new CollectingConsumer(),
