@@ -34,6 +34,8 @@ export class SpanTally {
   #duplicates = 0
   #foreign = 0
   #requests = 0
+  /** The number of the span that was ticked off last, whether it was the first time or not. */
+  lastTicked = -1
 
   constructor(run: number) {
     this.#run = run
@@ -70,6 +72,7 @@ export class SpanTally {
       return
     }
     const span = bytes.readUInt32BE(traceAt + 4) * SPANS_PER_TRACE + place - 1
+    this.lastTicked = span
     const byte = span >>> 3
     if (byte >= this.#ticked.length) this.#grow(byte)
     const mask = 1 << (span & 7)
