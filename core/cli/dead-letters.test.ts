@@ -13,6 +13,7 @@ import { encodeBatch } from '../pipeline/batch-record.ts'
 import { type DeadLetter, DeadLetters } from '../pipeline/dead-letters.ts'
 import { numberedItems, numbersOf, TestClock, TestSettings } from '../testing/index.ts'
 import { commandLine } from './command-line.ts'
+import { explained } from './queue-folders.ts'
 
 const storage: ExtensionFactory = {
   type: 'store',
@@ -335,3 +336,13 @@ t.test('queue stat tells whose each log is, how full, what waits in it and since
 function blockOf(out: string, log: string): string {
   return out.split(/^(?=\S)/m).find((block) => block.startsWith(`${log}  `))!
 }
+
+t.test('whoever may not look is told as whom to come', async (t) => {
+  const denied = Object.assign(new Error("EACCES: permission denied, scandir '/x'"), {
+    code: 'EACCES',
+    syscall: 'scandir',
+    path: '/x\u001B',
+  })
+  const look = explained({ id: 'store', directory: '/x', maxBytesOf: () => undefined }, () => Promise.reject(denied))
+  await t.rejects(look, { message: 'this user may not look at /x\\u001b; run the command as the user that Millrace runs as' })
+})

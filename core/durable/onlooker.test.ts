@@ -1,6 +1,6 @@
 // Looking at a log from outside: while its owner writes, after it is gone, and where it is damaged.
 
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chownSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { TestClock } from '../testing/test-clock.ts'
@@ -152,3 +152,15 @@ t.test('what a newer version wrote is refused by name, and a missing folder is t
   await t.rejects(textsOf(onlooker), { message: /format version 99, made by a newer Millrace/ })
   await t.rejects(textsOf(new Onlooker(`${folder}.none`)), { code: 'ENOENT' })
 })
+
+t.test(
+  'marks belong to whoever has the folder, also where another user makes them',
+  { skip: process.getuid?.() !== 0 && 'only root can' },
+  async (t) => {
+    const { log, positions, onlooker, folder } = await make(t, 1)
+    chownSync(folder, 65534, 65534)
+    await onlooker.release(positions)
+    t.equal(statSync(first(folder, '.released')).uid, 65534)
+    await log.close()
+  },
+)
