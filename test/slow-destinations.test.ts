@@ -1,5 +1,6 @@
 // A destination that is slow, or stands still: whom it holds up, who is told what, and that nothing is lost by it.
 
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { numberedItems, numberedSpans } from '../core/testing/index.ts'
 import { account, PAGE, settled } from './accounts.ts'
@@ -19,10 +20,12 @@ async function twoDestinations(t: Test, queue: string) {
     t,
     `
 receivers: { otlp: { protocols: { http: { endpoint: "127.0.0.1:0" } } } }
+extensions: { file_storage: { directory: "${join(t.testdir(), 'storage')}" } }
 exporters:
   otlp_http/fast: { endpoint: "http://${fast.address}" }
   otlp_http/slow: { endpoint: "http://${slow.address}", timeout: 30s, sending_queue: ${queue} }
 service:
+  extensions: [file_storage]
   telemetry: ${PAGE}
   pipelines: { traces: { receivers: [otlp], exporters: [otlp_http/fast, otlp_http/slow] } }
 `,
@@ -32,21 +35,29 @@ service:
 }
 
 t.test('behind a queue a slow destination holds up nobody; the queue fills, refuses, and takes again', async (t) => {
-  const { fast, slow, program, send, release } = await twoDestinations(t, '{ enabled: true, num_consumers: 1, queue_size: 3 }')
-  for (const request of [0, 1, 2]) t.equal((await send(request)).status, 200)
-  t.same([fast.taken.numbers('traces'), slow.taken.numbers('traces')], [numbers(0, 1, 2), []], 'the other has everything')
-  const full = await send(3)
-  t.same([full.status, full.retryAfter], [503, '1'])
-  release()
-  t.match(await settled(program), { 'traces → otlp_http/slow': { delivered: 30, refused: 10 } })
-  t.equal((await send(3)).status, 200)
-  const accounts = await settled(program)
-  t.same(slow.taken.numbers('traces'), numbers(0, 1, 2, 3))
-  t.same(fast.taken.numbers('traces'), numbers(0, 1, 2, 3, 3), 'what its sender was told to send again came twice')
-  t.same(accounts, {
-    'traces → otlp_http/fast': account({ received: 50, delivered: 50 }),
-    'traces → otlp_http/slow': account({ received: 50, delivered: 40, refused: 10 }),
-  })
+  for (const [where, storage] of [
+    ['in memory', ''],
+    ['on disk', ', storage: file_storage'],
+  ]) {
+    await t.test(where!, async (t) => {
+      const queue = `{ enabled: true, num_consumers: 1, queue_size: 3${storage} }`
+      const { fast, slow, program, send, release } = await twoDestinations(t, queue)
+      for (const request of [0, 1, 2]) t.equal((await send(request)).status, 200)
+      t.same([fast.taken.numbers('traces'), slow.taken.numbers('traces')], [numbers(0, 1, 2), []], 'the other has everything')
+      const full = await send(3)
+      t.same([full.status, full.retryAfter], [503, '1'])
+      release()
+      t.match(await settled(program), { 'traces → otlp_http/slow': { delivered: 30, refused: 10 } })
+      t.equal((await send(3)).status, 200)
+      const accounts = await settled(program)
+      t.same(slow.taken.numbers('traces'), numbers(0, 1, 2, 3))
+      t.same(fast.taken.numbers('traces'), numbers(0, 1, 2, 3, 3), 'what its sender was told to send again came twice')
+      t.same(accounts, {
+        'traces → otlp_http/fast': account({ received: 50, delivered: 50 }),
+        'traces → otlp_http/slow': account({ received: 50, delivered: 40, refused: 10 }),
+      })
+    })
+  }
 })
 
 t.test('without a queue senders wait for the slowest, as was said when the file was loaded', async (t) => {
