@@ -16,6 +16,7 @@ async function builtIn(): Promise<Factories> {
       import('./processors/attributes/factory.ts'),
       import('./processors/batch/factory.ts'),
       import('./processors/filter/factory.ts'),
+      import('./processors/group_by_trace/factory.ts'),
       import('./processors/memory_limiter/factory.ts'),
       import('./processors/resource/factory.ts'),
       import('./processors/script/factory.ts'),

@@ -18,7 +18,7 @@ const ROW = MAX_ROWS - 1
 const MAX_SLABS = 1 << (31 - ROW_BITS)
 /** So many empty slabs are kept for what comes next, unless their rows are more than usual. */
 const SPARE = 4
-const USUAL_ROWS = 4096
+const USUAL_ROWS = 2560
 /** What the rows of a slab usually take. */
 const ROWS_BYTES = 65_536
 
@@ -179,7 +179,7 @@ export class SpanSlabs {
     this.#slabs[number] = undefined
     this.#vacant.push(number)
     this.#bytes -= sizeOf(slab)
-    if (slab.bytes.length > SLAB_BYTES || slab.spans.length > USUAL_ROWS * SPAN_STRIDE || this.#spare.length >= SPARE) return
+    if (slab.bytes.length > SLAB_BYTES || slab.spans.length > 4 * USUAL_ROWS * SPAN_STRIDE || this.#spare.length >= SPARE) return
     slab.at = slab.spanCount = slab.scopeCount = 0
     this.#spare.push(slab)
   }
@@ -310,7 +310,7 @@ function emptySlab(capacity: number): Slab {
   return {
     bytes: Buffer.allocUnsafeSlow(capacity),
     at: 0,
-    spans: new Int32Array(2048 * SPAN_STRIDE),
+    spans: new Int32Array(USUAL_ROWS * SPAN_STRIDE),
     spanCount: 0,
     scopes: new Int32Array(64 * SCOPE_STRIDE),
     scopeCount: 0,
