@@ -39,6 +39,12 @@ export const schema = {
       default: 10_737_418_240,
       description: 'The most that one folder may take: a queue that has come to it refuses what it has no room for.',
     },
+    encryption_key: {
+      type: 'string',
+      secret: true,
+      description:
+        'Encrypts what is written from now on, AES-256-GCM: 32 bytes as base64 or as 64 hexadecimal digits, such as `openssl rand -base64 32` prints. Whoever loses it loses what is stored.',
+    },
     dead_letters: {
       type: 'object',
       default: {},
@@ -58,6 +64,22 @@ export const schema = {
 
 export type FileStorageConfig = ConfigOf<typeof schema>
 
+/** Undefined where the text is not 32 bytes in either form. */
+export function keyOf(text: string): Uint8Array | undefined {
+  if (/^[0-9a-fA-F]{64}$/.test(text)) return Buffer.from(text, 'hex')
+  return /^[A-Za-z0-9+/]{43}=?$/.test(text) ? Buffer.from(text, 'base64') : undefined
+}
+
+function check({ timeout, encryption_key: key }: FileStorageConfig): readonly ConfigFault[] {
+  const faults: ConfigFault[] = []
+  if (parseDuration(timeout) < 0) faults.push({ path: ['timeout'], message: `found ${quoted(timeout)}; accepted: 0s or longer` })
+  if (key !== undefined && keyOf(key) === undefined) {
+    const message = `${key.length} characters that are no key; accepted: 32 bytes as base64 (44 characters) or hexadecimal (64): openssl rand -base64 32`
+    faults.push({ path: ['encryption_key'], message })
+  }
+  return faults
+}
+
 export const factory: ExtensionFactory<typeof schema> = defineExtension({
   type: 'file_storage',
   aliases: ['disk'],
@@ -65,8 +87,7 @@ export const factory: ExtensionFactory<typeof schema> = defineExtension({
   stability: 'beta',
   schema,
   provides: () => ['storage'],
-  check: ({ timeout }): readonly ConfigFault[] =>
-    parseDuration(timeout) < 0 ? [{ path: ['timeout'], message: `found ${quoted(timeout)}; accepted: 0s or longer` }] : [],
+  check,
   async create(config, _service, settings) {
     const { FileStorage } = await import('./file-storage.ts')
     return new FileStorage(config, settings)

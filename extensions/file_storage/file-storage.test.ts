@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { type ConfigOf, FullError, type Service } from '../../core/index.ts'
@@ -58,24 +58,30 @@ t.test('each log has a folder of its own, whatever its name, and what is in it i
   await second.made.stop()
 })
 
+/** Lets time pass until it has settled. */
+async function passing<T>(clock: TestClock, promise: Promise<T>): Promise<T> {
+  const over: T[] = []
+  void promise.then((value) => over.push(value))
+  while (over.length === 0) await clock.advance(50)
+  return over[0]!
+}
+
 t.test('a folder that another has is waited for, and then its owner is named', async (t) => {
   const directory = folderOf(t)
   const [first, second] = [await storage({ directory }), await storage({ directory, timeout: '1s' })]
   await first.made.start()
   await second.made.start()
   await first.made.open('queue')
-  let settled = 'waiting'
-  const refused = second.made.open('queue').catch((error: Error) => (settled = error.message))
-  while (settled === 'waiting') await second.clock.advance(100)
-  await refused
-  t.match(settled, new RegExp(`in use by the process with pid ${process.pid}`))
+  const refused = await passing(
+    second.clock,
+    second.made.open('queue').catch((error: Error) => error),
+  )
+  t.match(refused, { message: new RegExp(`in use by the process with pid ${process.pid}`) })
   t.ok(second.clock.monotonicMs() >= 1000, 'not before the timeout')
   const opened = second.made.open('queue')
   await second.clock.advance(100)
   await first.made.stop()
-  let isOpen = false
-  void opened.then(() => (isOpen = true))
-  while (!isOpen) await second.clock.advance(10)
+  t.equal((await passing(second.clock, opened)).records, 0)
   await second.made.stop()
 })
 
@@ -109,4 +115,40 @@ t.test('a folder that nobody uses any more is told, once everybody has opened th
   while (settings.lines.length === 0) await new Promise((resolve) => setImmediate(resolve))
   t.match(settings.lines, [{ level: 'warn', fields: { folder: join(directory, 'queue.renamed') }, message: /nobody .* uses this folder/ }])
   await made.stop()
+})
+
+t.test('with a key what is written cannot be read without it', async (t) => {
+  const directory = folderOf(t)
+  const key = Buffer.alloc(32, 7)
+  const first = await storage({ directory, encryption_key: key.toString('base64') })
+  await first.made.start()
+  await (await first.made.open('queue')).append([Buffer.from('somebody@example.com')])
+  await first.made.stop()
+  const folder = join(directory, 'queue')
+  for (const name of readdirSync(folder)) t.notOk(readFileSync(join(folder, name)).includes('example'), name)
+  for (const [more, message] of [
+    [{}, /encrypted/],
+    [{ encryption_key: Buffer.alloc(32, 8).toString('hex') }, /another|key/],
+  ] as const) {
+    const other = await storage({ directory, ...more })
+    await other.made.start()
+    await t.rejects(other.made.open('queue'), { message })
+    await other.made.stop()
+  }
+  const again = await storage({ directory, encryption_key: key.toString('hex') })
+  await again.made.start()
+  const { records } = await (await again.made.open('queue')).read(0, 1000)
+  t.equal(Buffer.from(records[0]!.bytes).toString(), 'somebody@example.com')
+  await again.made.stop()
+})
+
+t.test('a key that is none is refused when the file is loaded, and not shown', (t) => {
+  for (const encryption_key of ['', 'secret', 'a'.repeat(63), `${'A'.repeat(43)}!`]) {
+    const faults = factory.check!({ ...defaults, encryption_key })
+    t.match(faults, [{ path: ['encryption_key'], message: /openssl rand -base64 32/ }])
+    if (encryption_key !== '') t.notOk(faults[0]!.message.includes(encryption_key))
+  }
+  t.same(factory.check!({ ...defaults, encryption_key: Buffer.alloc(32).toString('base64') }), [])
+  t.same(factory.check!({ ...defaults, encryption_key: 'aB'.repeat(32) }), [])
+  t.end()
 })

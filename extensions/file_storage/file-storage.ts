@@ -5,7 +5,7 @@ import { access, mkdir, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type DurableLog, type Meter, parseDuration, type Settings, type StorageProvider } from '../../core/index.ts'
 import { InUseError, SegmentLog } from '../../core/durable/index.ts'
-import type { FileStorageConfig } from './factory.ts'
+import { type FileStorageConfig, keyOf } from './factory.ts'
 
 /** The one log that has limits of its own. */
 const DEAD_LETTERS = 'dead_letters'
@@ -16,12 +16,14 @@ const SETTLED_MS = 10_000
 
 export class FileStorage implements StorageProvider {
   readonly #config: FileStorageConfig
+  readonly #key: Uint8Array | undefined
   readonly #settings: Settings
   readonly #logs = new Map<string, SegmentLog>()
   #timer: { cancel(): void } | undefined
 
   constructor(config: FileStorageConfig, settings: Settings) {
     this.#config = config
+    this.#key = config.encryption_key === undefined ? undefined : keyOf(config.encryption_key)
     this.#settings = settings
     this.#measure(settings.meter)
   }
@@ -51,7 +53,7 @@ export class FileStorage implements StorageProvider {
     const untilMs = clock.monotonicMs() + parseDuration(timeout)
     for (;;) {
       try {
-        const log = await SegmentLog.open(folder, { maxBytes, clock })
+        const log = await SegmentLog.open(folder, { maxBytes, clock, ...(this.#key === undefined ? {} : { key: this.#key }) })
         this.#logs.set(name, log)
         this.#tell(name, log)
         return log
