@@ -1,7 +1,7 @@
 // What the durable log uses of a file system, and the real one: `SegmentLog` calls it, the tests hand over one that forgets.
 
 import { type FileHandle, mkdir, open, readdir, stat, unlink } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { own } from './owner.ts'
 
 export interface OpenFile {
@@ -16,7 +16,7 @@ export interface OpenFile {
 }
 
 export interface Files {
-  /** Makes the folder, and those above it. */
+  /** Makes the folder, and those above it; after it has settled, they survive a crash. */
   makeFolder(folder: string): Promise<void>
   /** Rejects, naming the owner, where another process has the folder. Settles with what gives it back. */
   own(folder: string): Promise<() => Promise<void>>
@@ -31,8 +31,12 @@ export interface Files {
 
 export const realFiles: Files = {
   async makeFolder(folder) {
-    await mkdir(folder, { recursive: true, mode: 0o700 })
-    await syncFolder(join(folder, '..'))
+    const highest = resolve((await mkdir(folder, { recursive: true, mode: 0o700 })) ?? folder)
+    // Each level that is new stands in the one above it; where none is, an earlier run may have ended before it synced the last.
+    for (let level = resolve(folder); ; level = dirname(level)) {
+      await syncFolder(dirname(level))
+      if (level === highest || level === dirname(level)) break
+    }
   },
   own,
   names: (folder) => readdir(folder),
