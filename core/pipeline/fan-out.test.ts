@@ -130,6 +130,23 @@ t.test('the same of one request among several', async (t) => {
   t.same(kept(), [{ n: [2, 3, 4], exporter: 'end1', reason: 'no 3', refused: 3 }])
 })
 
+t.test('until a letter is synced its items are in flight: what is counted as refused never shrinks', async (t) => {
+  const { entry, box, rows } = keeping(
+    new CollectingConsumer(),
+    refusing(() => new PermanentError('no')),
+  )
+  const synced = Promise.withResolvers<void>()
+  box.add = () => synced.promise
+  let answered = false
+  const sent = entry.consume(numberedSpans(3), 0).then(() => (answered = true))
+  await new Promise(setImmediate)
+  t.match(rows()[1], { refused: 0, deadLettered: 0, inFlight: 3 })
+  t.notOk(answered)
+  synced.resolve()
+  await sent
+  t.match(rows()[1], { refused: 0, deadLettered: 3, inFlight: 0 })
+})
+
 t.test('where the dead letters take nothing it is refused, as without them', async (t) => {
   const { entry, box, rows } = keeping(
     new CollectingConsumer(),

@@ -21,6 +21,11 @@ export interface Branch {
 /** What became of a batch on one branch: nothing to say, one error for all of it, or errors of single chunks. */
 type Outcome = undefined | ConsumeError
 
+/** Items that one branch refuses of one batch. */
+interface Refusals {
+  count: number
+}
+
 export class FanOut implements Consumer {
   readonly #branches: readonly Branch[]
   readonly #log: Logger
@@ -33,28 +38,37 @@ export class FanOut implements Consumer {
   async consume(batch: Batch, deadlineMs: number): Promise<void> {
     const branches = this.#branches
     if (branches.length === 1) {
-      const outcome = await this.#offer(branches[0]!, batch, deadlineMs)
-      if (outcome !== undefined) throw outcome
-      return
+      const refusals: Refusals = { count: 0 }
+      const outcome = await this.#offer(branches[0]!, batch, deadlineMs, refusals)
+      if (outcome === undefined) return
+      settle(branches[0]!, refusals)
+      throw outcome
     }
-    const outcomes = await Promise.all(branches.map((branch) => this.#offer(branch, batch, deadlineMs)))
+    const open: Refusals[] = branches.map(() => ({ count: 0 }))
+    const offer = async (branch: Branch, i: number): Promise<Outcome> => {
+      const outcome = await this.#offer(branch, batch, deadlineMs, open[i]!)
+      if (branch.deadLetters === undefined) settle(branch, open[i]!)
+      return outcome
+    }
+    const outcomes = await Promise.all(branches.map(offer))
     const error = this.#combine(batch, outcomes)
-    if (outcomes.some((outcome) => outcome !== undefined)) await this.#keepRefused(batch, outcomes, error)
+    if (outcomes.some((outcome) => outcome !== undefined))
+      await Promise.all(branches.map((branch, i) => this.#keepRefused(branch, batch, open[i]!, outcomes[i], error)))
     if (error !== undefined) throw error
   }
 
-  /** Offers the batch to one branch; never rejects. The branch's account is settled when it returns. */
-  async #offer(branch: Branch, batch: Batch, deadlineMs: number): Promise<Outcome> {
+  /** Offers the batch to one branch; never rejects. What is refused is not in the branch's account yet. */
+  async #offer(branch: Branch, batch: Batch, deadlineMs: number, refusals: Refusals): Promise<Outcome> {
     try {
       await branch.consumer.consume(batch, deadlineMs)
       if (branch.account !== undefined) branch.account.delivered += batch.count
       return undefined
     } catch (thrown) {
       const error = asConsumeError(thrown)
-      if (error instanceof PermanentError && batch.chunks.length > 1) return this.#offerChunks(branch, batch, deadlineMs)
+      if (error instanceof PermanentError && batch.chunks.length > 1) return this.#offerChunks(branch, batch, deadlineMs, refusals)
       if (branch.account !== undefined) {
         const refused = error instanceof PartialError ? Math.min(error.refused, batch.count) : batch.count
-        branch.account.refused += refused
+        refusals.count += refused
         branch.account.delivered += batch.count - refused
         markAccounted(error)
       }
@@ -63,13 +77,13 @@ export class FanOut implements Consumer {
   }
 
   /** The bytes of one sender can never succeed: which one's? */
-  async #offerChunks(branch: Branch, batch: Batch, deadlineMs: number): Promise<Outcome> {
+  async #offerChunks(branch: Branch, batch: Batch, deadlineMs: number, refusals: Refusals): Promise<Outcome> {
     const chunks = new Map<number, ConsumeError>()
     let refused = 0
     let retry = false
     const offer = async (chunk: Uint8Array, i: number): Promise<void> => {
       const count = countItems(batch.signal, chunk)
-      const outcome = await this.#offer(branch, { ...batch, chunks: [chunk], count }, deadlineMs)
+      const outcome = await this.#offer(branch, { ...batch, chunks: [chunk], count }, deadlineMs, refusals)
       if (outcome === undefined) return
       chunks.set(i, outcome)
       if (outcome instanceof RetryableError) retry = true
@@ -111,21 +125,19 @@ export class FanOut implements Consumer {
     return new PartialError(refused, all[0]!.message, options)
   }
 
-  /** The sender's answer waits for it. What cannot be kept stays refused in the account. */
-  async #keepRefused(batch: Batch, outcomes: readonly Outcome[], told: Outcome): Promise<void> {
-    const keep = async ({ id, account, deadLetters }: Branch, outcome: Outcome): Promise<void> => {
-      if (deadLetters === undefined || account === undefined) return
-      for (const { batch: part, refused, reason } of keptRefusals(batch, outcome, told)) {
-        const isKept = await deadLetters.add({ batch: part, pipeline: account.pipeline, exporter: id, reason, refused }).then(
-          () => true,
-          () => false,
-        )
-        if (!isKept) continue
-        account.refused -= refused
-        account.deadLettered += refused
-      }
+  /** Settles the account of a branch that has dead letters: what they take was not refused. The sender's answer waits for it. */
+  async #keepRefused(branch: Branch, batch: Batch, refusals: Refusals, outcome: Outcome, told: Outcome): Promise<void> {
+    const { id, account, deadLetters } = branch
+    if (deadLetters === undefined || account === undefined) return
+    let kept = 0
+    for (const { batch: part, refused, reason } of keptRefusals(batch, outcome, told)) {
+      const letter = { batch: part, pipeline: account.pipeline, exporter: id, reason, refused }
+      await deadLetters.add(letter).then(
+        () => (kept += refused),
+        () => {}, // it has said so itself
+      )
     }
-    await Promise.all(this.#branches.map((branch, i) => keep(branch, outcomes[i])))
+    settle(branch, refusals, kept)
   }
 
   #warnOfDisagreement(outcomes: readonly Outcome[]): void {
@@ -135,6 +147,13 @@ export class FanOut implements Consumer {
         this.#log.warn({ destination: this.#branches[i]!.id, reason: outcome.message }, 'refused by this destination while others took it')
     })
   }
+}
+
+/** `kept` of them lie in the dead letters. */
+function settle({ account }: Branch, { count }: Refusals, kept = 0): void {
+  if (account === undefined) return
+  account.refused += count - kept
+  account.deadLettered += kept
 }
 
 function fateOf(error: RetryableError | PartialError, chunk: number, batch: Batch): Outcome {
