@@ -141,7 +141,7 @@ function choiceFault(full: string, { ids, all, exporter }: Asked): string | unde
 }
 
 function idsIn(words: readonly string[]): readonly number[] | string {
-  const odd = words.find((word) => !/^\d{1,15}$/.test(word))
+  const odd = words.find((word) => !/^\d{1,16}$/.test(word))
   return odd === undefined ? words.map(Number) : `found ${quoted(odd)}; accepted: the id of a letter, as deadletter list shows it`
 }
 

@@ -24,6 +24,7 @@ const storage: ExtensionFactory = {
     properties: {
       directory: { type: 'string' },
       max_size: { type: 'integer' },
+      encryption_key: { type: 'string', secret: true },
       dead_letters: { type: 'object', properties: { max_size: { type: 'integer' } } },
     },
   },
@@ -82,7 +83,7 @@ interface World {
   readonly ids: () => Promise<number[]>
 }
 
-async function world(t: Test, letters: readonly Partial<DeadLetter>[], more = ''): Promise<World> {
+async function world(t: Test, letters: readonly Partial<DeadLetter>[], more = '', settings = ''): Promise<World> {
   const folder = t.testdir()
   const [a, b] = [new Destination(), new Destination()]
   const known: Factories = {
@@ -95,7 +96,7 @@ async function world(t: Test, letters: readonly Partial<DeadLetter>[], more = ''
     file,
     `receivers: { otlp: { protocols: { http: } } }
 exporters: { a: { auth: login, token: hunter2-hunter2, sending_queue: { enabled: true, storage: store } }, b: }
-extensions: { store: { directory: ${folder}/stored, max_size: 1000000, dead_letters: { max_size: 5000 } }, login: , health_check: , store/two: { directory: ${folder}/two } }
+extensions: { store: { directory: ${folder}/stored, max_size: 1000000, dead_letters: { max_size: 5000 }${settings} }, login: , health_check: , store/two: { directory: ${folder}/two } }
 service:
   extensions: [store, login, health_check${more}]
   pipelines: { traces: { receivers: [otlp], exporters: [a, b] }, logs: { receivers: [otlp], exporters: [a] } }
@@ -123,11 +124,11 @@ service:
   return { a, b, folder, say, ids }
 }
 
-async function fill(folder: string, letters: readonly Partial<DeadLetter>[]): Promise<void> {
+async function fill(folder: string, letters: readonly Partial<DeadLetter>[], key?: Uint8Array): Promise<void> {
   if (letters.length === 0) return
   const settings = new TestSettings('store', new TestClock())
   const box = new DeadLetters(
-    () => SegmentLog.open(join(folder, 'dead_letters'), { maxBytes: 1e6 }),
+    () => SegmentLog.open(join(folder, 'dead_letters'), { maxBytes: 1e6, ...(key === undefined ? {} : { key }) }),
     settings.clock,
     settings.log,
     settings.meter,
@@ -245,6 +246,18 @@ t.test('a record that is no letter is shown as such, can be dropped, and is not 
   t.match(await say('deadletter replay --all'), { code: 1, err: /^128: it cannot be read/ })
   t.match(await say('deadletter drop --all'), { code: 0 })
   t.same(await ids(), [])
+})
+
+t.test('what is encrypted is read with the key of the configuration', async (t) => {
+  const key = 'aB'.repeat(32)
+  const { say, folder } = await world(t, [], '', `, encryption_key: ${key}`)
+  await fill(join(folder, 'stored'), [{}], Buffer.from(key, 'hex'))
+  t.match(await say('deadletter list'), { code: 0, err: '1 letter with 2 items\n' })
+  t.match(await say('queue stat'), { code: 0, out: /waiting +2 spans in 1 batch/ })
+  t.match(await say('deadletter replay --all'), { code: 0 })
+  const { say: without, folder: other } = await world(t, [])
+  await fill(join(other, 'stored'), [{}], Buffer.from(key, 'hex'))
+  t.match(await without('deadletter list'), { code: 1, err: /^millrace: .*dead_letters is encrypted, and no key is given/ })
 })
 
 t.test('where there is nothing to look at, it says why and what to do', async (t) => {

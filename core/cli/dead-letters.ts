@@ -29,7 +29,7 @@ export async function deadLetters(
   try {
     const storage = storageOf(config, asked.storage)
     const { folder } = logFolder(storage, DEAD_LETTERS_LOG)
-    const letters = new LetterBox(new Onlooker(folder), asked)
+    const letters = new LetterBox(new Onlooker(folder, storage.key), asked)
     return await explained(storage, () => act(action, { letters, asked, config, terminal: shown }))
   } catch (error) {
     if (!(error instanceof Error)) throw error

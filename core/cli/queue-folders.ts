@@ -3,6 +3,7 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ServiceConfig } from '../config/service.ts'
+import { encryptionKeyOf } from '../durable/index.ts'
 import { DEAD_LETTERS_LOG } from '../pipeline/dead-letters.ts'
 import { printable, quoted } from '../printable.ts'
 
@@ -17,11 +18,13 @@ export interface StorageFolder {
   readonly directory: string
   /** What one log may take, in bytes. */
   readonly maxBytesOf: (name: string) => number | undefined
+  readonly key?: Uint8Array | undefined
 }
 /** What we know of such an extension's settings. */
 interface StorageSettings {
   readonly directory?: string
   readonly max_size?: number
+  readonly encryption_key?: string
   readonly dead_letters?: { readonly max_size?: number }
 }
 
@@ -35,9 +38,16 @@ export interface LogFolder {
 export function storagesOf({ extensions }: ServiceConfig, wanted: string | undefined): readonly StorageFolder[] {
   const storages = [...extensions.values()].flatMap(({ id, factory, config }) => {
     if (factory.provides?.(config).includes('storage') !== true) return []
-    const { directory, max_size: most, dead_letters: letters } = config as StorageSettings
+    const { directory, max_size: most, dead_letters: letters, encryption_key: key } = config as StorageSettings
     if (directory === undefined) return []
-    return [{ id, directory, maxBytesOf: (name: string) => (name === DEAD_LETTERS_LOG ? (letters?.max_size ?? most) : most) }]
+    return [
+      {
+        id,
+        directory,
+        maxBytesOf: (name: string) => (name === DEAD_LETTERS_LOG ? (letters?.max_size ?? most) : most),
+        key: key === undefined ? undefined : encryptionKeyOf(key),
+      },
+    ]
   })
   const ids = storages.map(({ id }) => id).join(', ')
   if (storages.length === 0)

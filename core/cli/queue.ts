@@ -61,7 +61,7 @@ interface Stat {
 }
 
 async function statOf({ storage, name, folder }: LogFolder, config: ServiceConfig): Promise<Stat> {
-  const onlooker = new Onlooker(folder)
+  const onlooker = new Onlooker(folder, storage.key)
   const shares = new Map<string, Share>()
   let others = 0
   const summary = await onlooker.look(headBytesOf, (record) => {

@@ -1,5 +1,6 @@
 // The door to the durable log, for the extension that hands it out and for the commands that look at it from outside.
 
+export { encryptionKeyOf } from './key.ts'
 export { Onlooker, type Summary } from './onlooker.ts'
 export type { SeenRecord, Wanted } from './onlooker-segment.ts'
 export type { SegmentLogOptions } from './segment-log.ts'

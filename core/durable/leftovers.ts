@@ -82,7 +82,7 @@ async function removeStale(folder: string, files: Files, marks: readonly string[
 }
 
 /** Refuses rather than take for damage what it cannot read. */
-function cipherOf(folder: string, { keyMark }: SegmentHeader, key: Uint8Array | undefined): Cipher | undefined {
+export function cipherOf(folder: string, { keyMark }: SegmentHeader, key: Uint8Array | undefined): Cipher | undefined {
   if (keyMark === undefined) return undefined
   if (key === undefined) throw new Error(`${folder} is encrypted, and no key is given: configure the one that it was written with`)
   const cipher = Cipher.of(key, keyMark)

@@ -128,6 +128,31 @@ t.test('damage costs the records it lies in, and a torn end is no damage', async
   t.match(await onlooker.look(() => 10), { records: 0, damaged: 1 }, 'a segment without a header')
 })
 
+t.test('with the key it sees an encrypted log as any other; without it says what is missing', async (t) => {
+  const folder = join(t.testdir(), 'log')
+  const key = Buffer.alloc(32, 7)
+  const log = await SegmentLog.open(folder, { maxBytes: 1 << 24, key })
+  const positions = [await log.append([Buffer.from('r0')]), await log.append([Buffer.from('r1')]), await log.append([Buffer.from('r2')])]
+  const onlooker = new Onlooker(folder, key)
+  t.same(await textsOf(onlooker), ['r0', 'r1', 'r2'])
+  t.equal(text((await onlooker.record(positions[1]!))!.bytes), 'r1')
+  const seen: string[] = []
+  t.match(
+    await onlooker.look(
+      () => 1,
+      ({ bytes, length }) => seen.push(`${text(bytes)} ${length}`),
+    ),
+    { records: 3, damaged: 0 },
+  )
+  t.same(seen, ['r 2', 'r 2', 'r 2'])
+  await onlooker.release([positions[1]!])
+  t.same(await log.noticeReleased(), [positions[1]])
+  await log.close()
+  t.same(await textsOf(onlooker), ['r0', 'r2'])
+  await t.rejects(textsOf(new Onlooker(folder)), { message: /is encrypted, and no key is given/ })
+  await t.rejects(textsOf(new Onlooker(folder, Buffer.alloc(32, 8))), { message: /encrypted with another key/ })
+})
+
 t.test('a segment that goes while somebody looks is no error', async (t) => {
   const { log, positions, onlooker } = await make(t, 30)
   const seen: string[] = []

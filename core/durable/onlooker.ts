@@ -17,7 +17,7 @@ import {
   segmentName,
   writeMarks,
 } from './format.ts'
-import { newer } from './leftovers.ts'
+import { cipherOf, newer } from './leftovers.ts'
 import { beginningsIn, type Found, type Glance, recordAt, type SeenRecord, type Wanted, wholeRecordsIn } from './onlooker-segment.ts'
 import { ownerOf } from './owner.ts'
 
@@ -37,9 +37,12 @@ export interface Summary {
 
 export class Onlooker {
   readonly folder: string
+  readonly #key: Uint8Array | undefined
 
-  constructor(folder: string) {
+  /** `key` where the log is encrypted. */
+  constructor(folder: string, key?: Uint8Array) {
     this.folder = folder
+    this.#key = key
   }
 
   /** The pid of the process that has the folder. */
@@ -49,7 +52,7 @@ export class Onlooker {
 
   /**
    * What is not released, oldest first; a segment at a time is in memory. Segments that go meanwhile are no error.
-   * @throws Error where a newer version wrote it.
+   * @throws Error where a newer version wrote it, or where it is encrypted and the key is not the one.
    */
   async *records(): AsyncGenerator<SeenRecord, void> {
     yield* this.#each(wholeRecordsIn, newGlance())
@@ -65,7 +68,7 @@ export class Onlooker {
 
   /**
    * Shows the beginning of each record that is not released, oldest first, as much of it as `wanted` asks for, and sums them up. The rest is
-   * not read, so damage to it is not noticed.
+   * not read, so damage to it is not noticed, unless it is encrypted.
    */
   async look(wanted: Wanted, see: (record: SeenRecord) => void = () => {}): Promise<Summary> {
     const glance = newGlance()
@@ -105,8 +108,10 @@ export class Onlooker {
       const head = await file.read(0, HEADER_BYTES)
       const header = readSegmentHeader(head)
       if (header !== undefined && header.version > FORMAT_VERSION) throw newer(this.folder, name, header.version)
-      if (header?.keyMark !== undefined) throw new Error(`${this.folder} is encrypted: only its owner, who has the key, can read it`)
-      if (header?.base === base) yield { file, base, salt: header.salt, size, released: await this.#released(base, header.salt), glance }
+      if (header?.base === base) {
+        const cipher = cipherOf(this.folder, header, this.#key)
+        yield { file, base, salt: header.salt, cipher, size, released: await this.#released(base, header.salt), glance }
+      }
       // Before its first sync a segment has no header, and nothing in it is acknowledged.
       else if (head.length === HEADER_BYTES && head.some((byte) => byte !== 0)) glance.damaged++
     } finally {

@@ -1,6 +1,14 @@
 // Extension `file_storage` (`disk`): folders on disk for what must outlive the process: queues, dead letters, what samplers hold.
 
-import { type ConfigFault, type ConfigOf, defineExtension, type ExtensionFactory, parseDuration, quoted } from '../../core/factory.ts'
+import {
+  type ConfigFault,
+  type ConfigOf,
+  defineExtension,
+  type ExtensionFactory,
+  encryptionKeyOf,
+  parseDuration,
+  quoted,
+} from '../../core/factory.ts'
 
 export const schema = {
   type: 'object',
@@ -64,16 +72,10 @@ export const schema = {
 
 export type FileStorageConfig = ConfigOf<typeof schema>
 
-/** Undefined where the text is not 32 bytes in either form. */
-export function keyOf(text: string): Uint8Array | undefined {
-  if (/^[0-9a-fA-F]{64}$/.test(text)) return Buffer.from(text, 'hex')
-  return /^[A-Za-z0-9+/]{43}=?$/.test(text) ? Buffer.from(text, 'base64') : undefined
-}
-
 function check({ timeout, encryption_key: key }: FileStorageConfig): readonly ConfigFault[] {
   const faults: ConfigFault[] = []
   if (parseDuration(timeout) < 0) faults.push({ path: ['timeout'], message: `found ${quoted(timeout)}; accepted: 0s or longer` })
-  if (key !== undefined && keyOf(key) === undefined) {
+  if (key !== undefined && encryptionKeyOf(key) === undefined) {
     const message = `${key.length} characters that are no key; accepted: 32 bytes as base64 (44 characters) or hexadecimal (64): openssl rand -base64 32`
     faults.push({ path: ['encryption_key'], message })
   }

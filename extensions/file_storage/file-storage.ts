@@ -4,8 +4,8 @@ import { constants } from 'node:fs'
 import { access, mkdir, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type DurableLog, type Meter, parseDuration, type Settings, type StorageProvider } from '../../core/index.ts'
-import { InUseError, SegmentLog } from '../../core/durable/index.ts'
-import { type FileStorageConfig, keyOf } from './factory.ts'
+import { InUseError, encryptionKeyOf, SegmentLog } from '../../core/durable/index.ts'
+import type { FileStorageConfig } from './factory.ts'
 
 /** The one log that has limits of its own. */
 const DEAD_LETTERS = 'dead_letters'
@@ -23,7 +23,7 @@ export class FileStorage implements StorageProvider {
 
   constructor(config: FileStorageConfig, settings: Settings) {
     this.#config = config
-    this.#key = config.encryption_key === undefined ? undefined : keyOf(config.encryption_key)
+    this.#key = config.encryption_key === undefined ? undefined : encryptionKeyOf(config.encryption_key)
     this.#settings = settings
     this.#measure(settings.meter)
   }
