@@ -79,7 +79,7 @@ t.test('without its key, or with another, a folder is refused by name, and nothi
   })
   await t.rejects(
     new Onlooker(folder).look(() => 10),
-    { message: `${folder} is encrypted: only its owner, who has the key, can read it` },
+    { message: /is encrypted, and no key is given/ },
   )
   t.ok(readFileSync(segmentOf(folder)).equals(before))
   const log = await SegmentLog.open(folder, options)
