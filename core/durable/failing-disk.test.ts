@@ -204,3 +204,33 @@ t.test('a segment that cannot be removed is, by the next run', async (t) => {
   await again.close()
   t.equal(readdirSync(folder).filter((name) => name.endsWith('.segment')).length, 1)
 })
+
+t.test('a block that cannot be read costs the record it lies in, while the log runs and when it is looked through', async (t) => {
+  const folder = join(t.testdir(), 'queue')
+  /** In the middle of the second record. */
+  const badAt = 128 + 32 + 100_000 + 50_000
+  let isBad = false
+  const files: Files = {
+    ...realFiles,
+    async open(folder, name, how) {
+      const file = await realFiles.open(folder, name, how)
+      const read: OpenFile['read'] = async (offset, length) => {
+        if (isBad && name.endsWith('.segment') && offset <= badAt && offset + length > badAt) throw eio()
+        return file.read(offset, length)
+      }
+      return { ...file, read }
+    },
+  }
+  const log = await SegmentLog.open(folder, options, files)
+  for (const id of [1, 2, 3]) await log.append(record(id))
+  t.strictSame(await idsIn(log), [1, 2, 3])
+  isBad = true
+  t.strictSame(await idsIn(log), [1, 3])
+  t.equal(log.damaged, 1)
+  await log.close()
+  rmSync(join(folder, 'damaged'), { recursive: true })
+  const again = await SegmentLog.open(folder, options, files)
+  t.strictSame(await idsIn(again), [1, 3])
+  t.equal(again.damaged, 1)
+  await again.close()
+})

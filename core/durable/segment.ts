@@ -152,13 +152,32 @@ export class Segment {
     for (const name of this.marks) await this.#files.remove(this.#folder, name)
   }
 
-  /** Bytes of the file, acknowledged ones alone. */
+  /** Bytes of the file, acknowledged ones alone. What the disk cannot read is zeros, so that it costs the records it lies in and no others. */
   async read(from: number, length: number): Promise<Uint8Array> {
     const file = await this.#files.open(this.#folder, segmentName(this.base), 'read')
     try {
       return await file.read(from, length)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EIO') throw error
+      return await readAround(file, from, length)
     } finally {
       await file.close().catch(() => {})
     }
   }
+}
+
+const BLOCK_BYTES = 4096
+
+async function readAround(file: OpenFile, from: number, length: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length)
+  for (let at = from; at < from + length;) {
+    const end = Math.min(from + length, at - (at % BLOCK_BYTES) + BLOCK_BYTES)
+    const block = await file.read(at, end - at).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code !== 'EIO') throw error
+      return undefined
+    })
+    if (block !== undefined) bytes.set(block, at - from)
+    at = end
+  }
+  return bytes
 }
