@@ -234,3 +234,12 @@ t.test('a block that cannot be read costs the record it lies in, while the log r
   t.equal(again.damaged, 1)
   await again.close()
 })
+
+t.test('a record that cannot be encrypted is refused, and the next ones are not', async (t) => {
+  const log = await SegmentLog.open(join(t.testdir(), 'queue'), { ...options, key: new Uint8Array(32) })
+  const impossible = { length: 100_000 } as unknown as Uint8Array
+  await t.rejects(log.append([impossible]), { code: 'ERR_INVALID_ARG_TYPE' })
+  await log.append(record(1))
+  t.strictSame(await idsIn(log), [1])
+  await log.close()
+})

@@ -106,14 +106,12 @@ export class Writer {
 
   async #commitAppends(): Promise<void> {
     if (this.#appends.length === 0) return
-    let segment: Segment
     try {
-      segment = await this.#segmentToWrite()
+      await this.#commitTo(await this.#segmentToWrite())
     } catch (error) {
+      // Before anything was written: whoever waits is told, and the loop goes on.
       this.#refuse(this.#appends.splice(0), error)
-      return
     }
-    await this.#commitTo(segment)
   }
 
   async #commitTo(segment: Segment): Promise<void> {
