@@ -16,7 +16,7 @@ import {
   defineReceiver,
 } from '../index.ts'
 import type { PipelineConfig, ServiceConfig } from '../config/service.ts'
-import { CollectingConsumer, TestClock, TestSettings, numberedSpans } from '../testing/index.ts'
+import { MemoryStorage, CollectingConsumer, TestClock, TestSettings, numberedSpans } from '../testing/index.ts'
 import { queueSchema } from '../config/queue-options.ts'
 import { type RunningService, startService } from './service.ts'
 
@@ -310,4 +310,54 @@ t.test('an exporter that is configured so has a queue, which is empty before the
   t.same(await stopped, [])
   t.match(service.ledger.rows(), [{ received: 7, queued: 0, delivered: 7, inFlight: 0 }])
   t.same(story, ['create exporter', 'start exporter', 'start receiver', 'stop receiver', 'stop exporter'])
+})
+
+t.test('a component has logs of its own where its configuration names a storage: each pipeline’s processor another', async (t) => {
+  const opened: string[] = []
+  const disk = new MemoryStorage()
+  const open = (name: string) => {
+    opened.push(name)
+    return disk.open(name)
+  }
+  const storage = {
+    type: 'disk',
+    signals: [],
+    stability: 'development',
+    schema,
+    create: async () => ({ ...lifecycle('disk'), open }),
+  } as const
+  const keeping = defineProcessor({
+    ...common,
+    type: 'processor',
+    schema: { type: 'object', properties: { storage: { type: 'string', extension: 'storage' } } },
+    create: async (_config, next, settings) => ({
+      consume: (batch, deadlineMs) => next.consume(batch, deadlineMs),
+      async start() {
+        await settings.storage?.open()
+        await settings.storage?.open('marks')
+      },
+      async stop() {},
+    }),
+  })
+  const config = configOf({
+    traces: 'receiver > processor > exporter',
+    'traces/b': 'receiver > processor > exporter',
+    'traces/c': 'receiver > other > exporter',
+  })
+  const processor = { id: 'processor', factory: keeping as ProcessorFactory, config: { storage: 'disk' } }
+  const service = await start({
+    ...config,
+    extensions: new Map([['disk', { id: 'disk', factory: storage, config: {} }]]),
+    processors: new Map([
+      ['processor', processor],
+      ['other', { ...processor, id: 'other', config: {} }],
+    ]),
+  })
+  t.same(opened.toSorted(), [
+    'processor.processor.traces',
+    'processor.processor.traces.marks',
+    'processor.processor.traces/b',
+    'processor.processor.traces/b.marks',
+  ])
+  t.same(await service.stop(), [])
 })
