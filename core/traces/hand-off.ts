@@ -17,7 +17,7 @@ export interface HandOffOptions {
   readonly settings: Settings
   /** The next batch; undefined where there is none now. */
   readonly take: () => Batch | undefined
-  /** A batch has its fate: there may be room again. */
+  /** A batch that was taken has its fate: there may be room again. */
   readonly settled?: (batch: Batch) => void
 }
 
@@ -81,7 +81,7 @@ export class HandOff {
     }
     this.#bytes -= bytes
     this.#inFlight--
-    this.#options.settled?.(batch)
+    if (rest === undefined) this.#options.settled?.(batch)
     this.pump()
   }
 

@@ -22,12 +22,16 @@ const USUAL_ROWS = 2560
 /** What the rows of a slab usually take. */
 const ROWS_BYTES = 65_536
 
-/** Columns of a span in its slab: its whole field, the row of its scope, the reference of the next span of its trace or -1. */
+/**
+ * Columns of a span in its slab: its whole field, the row of its scope, the reference of the next span of its trace or -1, and the number of
+ * the batch it came in, for whoever keeps a journal.
+ */
 const SPAN_FROM = 0
 const SPAN_TO = 1
 const SPAN_SCOPE = 2
 const SPAN_NEXT = 3
-const SPAN_STRIDE = 4
+const SPAN_BATCH = 4
+const SPAN_STRIDE = 5
 /** Columns of a scope: what ScopeSpans holds but for its spans, and the same of its ResourceSpans; equal ranges are one resource. */
 const SCOPE_FROM = 0
 const SCOPE_TO = 1
@@ -55,6 +59,7 @@ export class SpanSlabs {
   #bytes = 0
   /** After `add`: the reference of each span of the request, by its number there. */
   refs: Int32Array = new Int32Array(1024)
+  #batch = 0
 
   /** The memory that spans pin. */
   get bytes(): number {
@@ -69,7 +74,8 @@ export class SpanSlabs {
   }
 
   /** Copies every span of a request, with its resource and scope. Whoever does not `release` a reference pins its slab. */
-  add(index: RequestIndex): void {
+  add(index: RequestIndex, batch = 0): void {
+    this.#batch = batch
     this.refs = grown(this.refs, index.itemCount)
     const { resources, scopes } = index
     for (let r = 0; r < index.resourceCount; r++) {
@@ -122,6 +128,7 @@ export class SpanSlabs {
       spans[at + SPAN_TO] = items[span * column.ITEM_STRIDE + column.END]! + shift
       spans[at + SPAN_SCOPE] = slab.scopeCount - 1
       spans[at + SPAN_NEXT] = -1
+      spans[at + SPAN_BATCH] = this.#batch
       this.refs[span] = base + row
     }
     slab.live += end - first
@@ -194,10 +201,9 @@ export class SpanSlabs {
     return this.#slabs[ref >>> ROW_BITS]!.spans[(ref & ROW) * SPAN_STRIDE + SPAN_NEXT]!
   }
 
-  bytesOf(ref: number): number {
-    const { spans } = this.#slabs[ref >>> ROW_BITS]!
-    const at = (ref & ROW) * SPAN_STRIDE
-    return spans[at + SPAN_TO]! - spans[at + SPAN_FROM]!
+  /** The number of the batch that the span came in. */
+  batchOf(ref: number): number {
+    return this.#slabs[ref >>> ROW_BITS]!.spans[(ref & ROW) * SPAN_STRIDE + SPAN_BATCH]!
   }
 
   /** Nobody refers to that span any more. */

@@ -10,7 +10,7 @@ import type { RequestIndex } from '../otlp/request-index.ts'
 import { OriginNumbers } from './origin-numbers.ts'
 import { SLAB_BYTES, SpanSlabs } from './span-slabs.ts'
 import { TraceLine } from './trace-line.ts'
-import { BEHIND, BYTES, FIRST_SPAN, LAST_SPAN, LINE, ORIGIN, OWN_CELLS, SPAN_COUNT, TraceTable, VERDICT } from './trace-table.ts'
+import { BEHIND, BYTES, FIRST_SPAN, ID, LAST_SPAN, LINE, ORIGIN, OWN_CELLS, SPAN_COUNT, TraceTable, VERDICT } from './trace-table.ts'
 
 /** Lines of an origin: traces that wait for spans, those of them whose root has come, and those that wait to be handed on. */
 const WAITING = 0
@@ -42,8 +42,8 @@ export interface TraceBufferOptions {
 /** Why a trace is decided now: its time has come, there was no room for it, or it grew too large. */
 export type Cause = 'due' | 'crowded' | 'large'
 
-/** What becomes of the spans of a trace that is not in the buffer. */
-export type Remembered = 'unknown' | 'kept' | 'dropped'
+/** What becomes of the spans of a trace that is not in the buffer; `gone`: they have their fate, and this is a copy of them. */
+export type Remembered = 'unknown' | 'kept' | 'dropped' | 'gone'
 
 export interface TraceOwner {
   /** A span came in; `cells[at …]` are the numbers kept for its trace. The index is the request's that is being walked. */
@@ -54,6 +54,8 @@ export interface TraceOwner {
   readonly recalledVerdict: number
   /** Calls `keep` or `drop` for each of them. It may be in the middle of a walk, so it must not index anything. */
   decide(traces: readonly number[], cause: Cause): void
+  /** For whoever gives batches numbers: a span of that batch was dropped. */
+  droppedSpan?(batch: number): void
 }
 
 /** One request's worth of what leaves. */
@@ -61,6 +63,23 @@ export interface Leaving {
   readonly batch: Batch
   /** The verdict of each span's trace, in the order of the spans. */
   readonly verdicts: Int32Array
+  /** The number of the batch that each came in. */
+  readonly batches: Int32Array
+  /** Where `naming` was asked for: the traces, by id, and the number of the batch that the last span of each came in. */
+  readonly traces: readonly { readonly id: Int32Array; readonly lastBatch: number }[]
+  /** What `originKey` says of all of them. */
+  readonly originKey: string
+}
+
+/** How much may leave at once. */
+export interface Most {
+  readonly traces: number
+  readonly spans: number
+  readonly bytes: number
+  /** Only traces that were kept up to that decision, by `decisions`. */
+  readonly decidedUpTo?: number
+  /** Whether `Leaving.traces` is wanted. */
+  readonly naming?: boolean
 }
 
 interface OriginLines {
@@ -76,6 +95,8 @@ interface OriginLines {
 
 export class TraceBuffer {
   readonly table: TraceTable
+  /** How many traces were kept since the start: the number of the last such decision. */
+  decisions = 0
   readonly #options: TraceBufferOptions
   readonly #owner: TraceOwner
   readonly #slabs: SpanSlabs = new SpanSlabs()
@@ -89,6 +110,8 @@ export class TraceBuffer {
   lateDropped = 0
   lateKept = 0
   begun = 0
+  /** And those that the buffer did not have to take, for they have their fate. */
+  gone = 0
   /** Whose spans are being taken: it keeps its number meanwhile. */
   #taking: OriginLines | undefined
 
@@ -129,26 +152,27 @@ export class TraceBuffer {
   }
 
   /**
-   * Takes a batch whole, or refuses it whole. `outsideBytes` is what its owner holds beside it within the same budget.
+   * Takes a batch whole, or refuses it whole. `outsideBytes` is what its owner holds beside it within the same budget, `number` what its
+   * owner calls the batch.
    * @throws RetryableError where there is no room.
    */
-  take(batch: Batch, outsideBytes = 0): void {
+  take(batch: Batch, outsideBytes = 0, number = 0): void {
     this.#makeRoom(byteLengthOf(batch), outsideBytes)
-    this.lateDropped = this.lateKept = this.begun = 0
+    this.lateDropped = this.lateKept = this.begun = this.gone = 0
     const origin = (this.#taking = this.#origins.of(batch.origin))
     try {
-      for (const chunk of batch.chunks) this.#takeRequest(indexChunk('traces', chunk), origin)
+      for (const chunk of batch.chunks) this.#takeRequest(indexChunk('traces', chunk), origin, number)
     } finally {
       this.#taking = undefined
       this.#releaseIfEmpty(origin)
     }
   }
 
-  #takeRequest(index: RequestIndex, origin: OriginLines): void {
+  #takeRequest(index: RequestIndex, origin: OriginLines, number: number): void {
     const { items, view, itemCount } = index
     const nowMs = this.#options.clock.monotonicMs()
     const slabs = this.#slabs
-    slabs.add(index)
+    slabs.add(index, number)
     const { refs } = slabs
     let a = 0
     let b = 0
@@ -171,9 +195,10 @@ export class TraceBuffer {
         trace = this.table.find(a, b, c, d, origin.number)
         if (trace < 0) trace = this.#begin(origin, a, b, c, d, nowMs)
       }
-      if (trace === NOBODY) {
+      if (trace <= NOBODY) {
         slabs.release(refs[span]!)
-        this.lateDropped++
+        if (trace === GONE) this.gone++
+        else this.lateDropped++
         continue
       }
       this.#append(trace, refs[span]!, items[row + column.END]! - items[row + column.TAG]!, origin)
@@ -197,6 +222,7 @@ export class TraceBuffer {
   #begin(origin: OriginLines, a: number, b: number, c: number, d: number, nowMs: number): number {
     const remembered = this.#owner.recall(origin.key, a, b, c, d)
     if (remembered === 'dropped') return NOBODY
+    if (remembered === 'gone') return GONE
     const { table } = this
     if (remembered === 'unknown' && this.#options.decidesEarly && this.#open >= this.#options.maxTraces) this.#decideOldest(1, 0)
     const trace = table.add(a, b, c, d, origin.number, nowMs)
@@ -205,6 +231,7 @@ export class TraceBuffer {
     if (remembered === 'kept') {
       table.cells[at + VERDICT] = this.#owner.recalledVerdict
       table.cells[at + LINE] = LEAVING
+      table.dueMs[trace] = 0
       origin.lines[LEAVING].push(trace)
       this.#leaving++
       return trace
@@ -324,6 +351,7 @@ export class TraceBuffer {
     const at = trace * stride
     cells[at + LINE] = LEAVING
     cells[at + VERDICT] = verdict
+    this.table.dueMs[trace] = ++this.decisions
     origin.lines[LEAVING].push(trace)
     this.#leaving++
     this.#leavingBytes += cells[at + BYTES]!
@@ -336,6 +364,7 @@ export class TraceBuffer {
     const count = cells[trace * stride + SPAN_COUNT]!
     for (let ref = cells[trace * stride + FIRST_SPAN]!; ref >= 0;) {
       const following = this.#slabs.next(ref)
+      this.#owner.droppedSpan?.(this.#slabs.batchOf(ref))
       this.#slabs.release(ref)
       ref = following
     }
@@ -380,16 +409,24 @@ export class TraceBuffer {
   // ---- out
 
   /** Takes kept traces out, whole and oldest first, until there are so many spans or bytes: one request. Undefined where there are none. */
-  leave(most: { readonly traces: number; readonly spans: number; readonly bytes: number }): Leaving | undefined {
-    const origin = this.#nextLeaving()
+  leave(most: Most): Leaving | undefined {
+    const { decidedUpTo = Infinity, naming = false } = most
+    const origin = this.#nextLeaving(decidedUpTo)
     if (origin === undefined) return undefined
+    const named: Leaving['traces'][number][] = []
     const line = origin.lines[LEAVING]
     const { cells, stride } = this.table
     const verdictOf = new Map<number, number>()
     let traces = 0
     let count = 0
     let bytes = 0
-    while (line.first >= 0 && traces < most.traces && count < most.spans && bytes < most.bytes) {
+    while (
+      line.first >= 0 &&
+      this.table.dueMs[line.first]! <= decidedUpTo &&
+      traces < most.traces &&
+      count < most.spans &&
+      bytes < most.bytes
+    ) {
       const trace = line.first
       const at = trace * stride
       this.#leavingRefs = column.grown(this.#leavingRefs, count + cells[at + SPAN_COUNT]!)
@@ -399,6 +436,7 @@ export class TraceBuffer {
       }
       traces++
       bytes += cells[at + BYTES]!
+      if (naming) named.push({ id: cells.slice(at + ID, at + ID + 4), lastBatch: this.#slabs.batchOf(cells[at + LAST_SPAN]!) })
       line.remove(trace)
       this.#remove(trace, origin)
     }
@@ -407,16 +445,18 @@ export class TraceBuffer {
     const refs = this.#leavingRefs.subarray(0, count)
     const chunk = this.#slabs.request(refs)
     const verdicts = refs.map((ref) => verdictOf.get(ref)!)
+    const batches = refs.map((ref) => this.#slabs.batchOf(ref))
     for (const ref of refs) this.#slabs.release(ref)
     this.#releaseIfEmpty(origin)
-    return { batch: { signal: 'traces', chunks: [chunk], count, origin: origin.origin }, verdicts }
+    const batch: Batch = { signal: 'traces', chunks: [chunk], count, origin: origin.origin }
+    return { batch, verdicts, batches, traces: named, originKey: origin.key }
   }
 
-  #nextLeaving(): OriginLines | undefined {
+  #nextLeaving(decidedUpTo: number): OriginLines | undefined {
     let oldest: OriginLines | undefined
     for (const one of this.#origins.all()) {
       const { first } = one.lines[LEAVING]
-      if (first < 0) continue
+      if (first < 0 || this.table.dueMs[first]! > decidedUpTo) continue
       if (oldest === undefined || this.table.arrivedMs[first]! < this.table.arrivedMs[oldest.lines[LEAVING].first]!) oldest = one
     }
     return oldest
@@ -426,3 +466,4 @@ export class TraceBuffer {
 const DECIDING = 3
 /** Instead of a trace's number: what comes of it is dropped. */
 const NOBODY = -2
+const GONE = -3

@@ -24,7 +24,7 @@ export const OWN_CELLS = 13
 export class TraceTable {
   readonly stride: number
   cells: Int32Array
-  /** On the monotonic clock, in milliseconds: when the first span came, and when the trace is due. */
+  /** On the monotonic clock, in milliseconds: when the first span came, and when the trace is due; once it is kept, the number of that decision. */
   arrivedMs: Float64Array
   dueMs: Float64Array
   #count = 0

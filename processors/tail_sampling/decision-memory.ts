@@ -1,7 +1,7 @@
 // The decisions of traces that are gone, so that spans that come late follow them. The processor asks for every trace that begins.
 
 import { LRUCache } from 'lru-cache'
-import type { Remembered } from '../../core/traces/index.ts'
+import { type Remembered, traceKey } from '../../core/traces/index.ts'
 
 /** Above a verdict's 32 bits stands when it was given, in seconds; it comes round after twelve days. */
 const AGES = 2 ** 20
@@ -23,19 +23,27 @@ export class DecisionMemory {
   }
 
   remember(origin: string, id: Int32Array, isKept: boolean, verdict: number, nowMs: number): void {
-    const memory = isKept ? this.#kept : this.#dropped
-    if (memory === undefined) return
     this.#words.set(id)
-    memory.set(origin + this.#bytes.toString('latin1'), (Math.floor(nowMs / 1000) % AGES) * VERDICTS + (verdict >>> 0))
+    this.rememberKey(traceKey(origin, this.#bytes), isKept, verdict, nowMs)
   }
 
-  recall(origin: string, a: number, b: number, c: number, d: number, nowMs: number): Remembered {
+  rememberKey(key: string, isKept: boolean, verdict: number, nowMs: number): void {
+    const memory = isKept ? this.#kept : this.#dropped
+    memory?.set(key, (Math.floor(nowMs / 1000) % AGES) * VERDICTS + (verdict >>> 0))
+  }
+
+  /** What a trace is known by. */
+  keyOf(origin: string, a: number, b: number, c: number, d: number): string {
     const words = this.#words
     words[0] = a
     words[1] = b
     words[2] = c
     words[3] = d
-    const key = origin + this.#bytes.toString('latin1')
+    return traceKey(origin, this.#bytes)
+  }
+
+  recall(origin: string, a: number, b: number, c: number, d: number, nowMs: number): Remembered {
+    const key = this.keyOf(origin, a, b, c, d)
     const kept = this.#kept?.get(key)
     const found = kept ?? this.#dropped?.get(key)
     if (found === undefined) return 'unknown'

@@ -51,6 +51,12 @@ export const schema = {
       default: false,
       description: 'Whether senders wait for room, as long as their deadline allows, instead of traces being decided early.',
     },
+    storage: {
+      type: 'string',
+      extension: 'storage',
+      description:
+        'A `file_storage` extension. With it, what waits and what was decided survives a crash, and a sender is answered once its spans are synced.',
+    },
     expected_new_traces_per_sec: {
       type: 'integer',
       minimum: 0,

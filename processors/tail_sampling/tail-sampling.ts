@@ -7,6 +7,7 @@ import {
   type Cause,
   HandOff,
   ID,
+  Journal,
   OWN_CELLS,
   type Remembered,
   SPAN_COUNT,
@@ -14,6 +15,7 @@ import {
   type TraceOwner,
 } from '../../core/traces/index.ts'
 import { DecisionMemory } from './decision-memory.ts'
+import { Durability } from './durability.ts'
 import { Explanations } from './explain.ts'
 import type { TailSamplingConfig } from './factory.ts'
 import { Measures } from './measures.ts'
@@ -40,6 +42,8 @@ export class TailSampling implements Processor, TraceOwner {
   #timer: { cancel(): void } | undefined
   #stopped = false
   readonly #waiting = new Set<() => void>()
+  /** Where there is a storage, once it has started. */
+  #durability: Durability | undefined
   recalledVerdict = 0
 
   private constructor(config: TailSamplingConfig, policies: PolicySet, next: Consumer, settings: Settings) {
@@ -65,7 +69,7 @@ export class TailSampling implements Processor, TraceOwner {
     this.#view = new MovingView(this.#buffer, settings)
     this.#explanations = new Explanations(policies, config.explain)
     this.#measures = new Measures(settings, policies, () => this.#buffer.openTraces)
-    this.#handOff = new HandOff({ next, settings, take: () => this.#leave(), settled: () => this.#wake() })
+    this.#handOff = new HandOff({ next, settings, take: () => this.#leave(), settled: (batch) => this.#settled(batch) })
   }
 
   static async of(config: TailSamplingConfig, next: Consumer, settings: Settings): Promise<TailSampling> {
@@ -76,29 +80,69 @@ export class TailSampling implements Processor, TraceOwner {
     return new TailSampling(config, policies, next, settings)
   }
 
+  /** With a storage: takes what an earlier run had answered for, and left. */
+  async start(): Promise<void> {
+    const { storage, id } = this.#settings
+    if (storage === undefined) return
+    const { sampled_cache_size: kept, non_sampled_cache_size: dropped } = this.#config.decision_cache
+    this.#durability = new Durability({
+      journal: new Journal(await storage.open(), id, kept + dropped),
+      settings: this.#settings,
+      decisions: () => this.#buffer.decisions,
+      pump: () => this.#handOff.pump(),
+    })
+    const take = async (batch: Batch, number: number): Promise<number> => {
+      await this.#takeWhenThereIsRoom(batch, number, Infinity, true)
+      return this.#buffer.gone
+    }
+    const nowMs = this.#settings.clock.monotonicMs()
+    await this.#durability.restore(take, (key, { isKept, verdict }) => this.#memory.rememberKey(key, isKept, verdict, nowMs))
+  }
+
   async consume(batch: Batch, deadlineMs: number): Promise<void> {
+    if (this.#stopped) throw new RetryableError(`${this.#settings.id} has stopped`)
+    const durability = this.#durability
+    if (durability === undefined) return this.#takeWhenThereIsRoom(batch, 0, deadlineMs, this.#config.block_on_overflow)
+    const number = await durability.write(batch)
+    try {
+      await this.#takeWhenThereIsRoom(batch, number, deadlineMs, this.#config.block_on_overflow)
+    } catch (error) {
+      durability.abandon(number)
+      throw error
+    }
+  }
+
+  async #takeWhenThereIsRoom(batch: Batch, number: number, deadlineMs: number, waits: boolean): Promise<void> {
     for (;;) {
       if (this.#stopped) throw new RetryableError(`${this.#settings.id} has stopped`)
       try {
-        this.#take(batch)
+        this.#take(batch, number)
         return
       } catch (error) {
-        if (!this.#config.block_on_overflow || !(error instanceof RetryableError) || !(await this.#room(deadlineMs))) throw error
+        if (!waits || !(error instanceof RetryableError) || !(await this.#room(deadlineMs))) throw error
       }
     }
   }
 
-  #take(batch: Batch): void {
+  #take(batch: Batch, number: number): void {
     const buffer = this.#buffer
-    buffer.take(batch, this.#handOff.bytes)
+    this.#durability?.begin(number)
+    buffer.take(batch, this.#handOff.bytes, number)
+    this.#durability?.took(number, batch.count - buffer.gone, buffer.lateDropped)
     this.#measures.newTraces(buffer.begun)
     if (buffer.lateDropped > 0) {
       this.#settings.drop(buffer.lateDropped, 'not sampled')
       this.#measures.late(buffer.lateDropped, LATE_DROPPED)
     }
     if (buffer.lateKept > 0) this.#measures.late(buffer.lateKept, LATE_KEPT)
-    if (buffer.leavingTraces > 0) this.#handOff.pump()
+    if (buffer.leavingTraces > 0 || this.#durability?.hasDropped === true) this.#pump()
     if (buffer.openTraces > 0) this.#timer ??= this.#settings.clock.after(TICK_MS, () => this.#tick())
+  }
+
+  /** Hands on what was kept. With a storage, once that is written there. */
+  #pump(): void {
+    if (this.#durability === undefined) this.#handOff.pump()
+    else void this.#durability.sync()
   }
 
   #tick(): void {
@@ -107,7 +151,7 @@ export class TailSampling implements Processor, TraceOwner {
     this.#buffer.decideDue(beganMs)
     this.#measures.flush()
     this.#measures.timer(clock.monotonicMs() - beganMs)
-    this.#handOff.pump()
+    this.#pump()
     this.#wake()
     this.#timer = this.#buffer.openTraces > 0 && !this.#stopped ? clock.after(TICK_MS, () => this.#tick()) : undefined
   }
@@ -119,6 +163,12 @@ export class TailSampling implements Processor, TraceOwner {
   }
 
   recall(origin: string, a: number, b: number, c: number, d: number): Remembered {
+    const before = this.#durability?.recall(this.#memory.keyOf(origin, a, b, c, d))
+    if (before?.isGone === true) return 'gone'
+    if (before?.earlier.decided !== undefined) {
+      this.recalledVerdict = late(before.earlier.decided.verdict)
+      return before.earlier.decided.isKept ? 'kept' : 'dropped'
+    }
     const found = this.#memory.recall(origin, a, b, c, d, this.#settings.clock.monotonicMs())
     if (found === 'unknown') return found
     this.recalledVerdict = late(this.#memory.verdict)
@@ -160,19 +210,34 @@ export class TailSampling implements Processor, TraceOwner {
   #settle(trace: number, isKept: boolean, verdict: number): void {
     const buffer = this.#buffer
     const nowMs = this.#view.nowMs
-    this.#memory.remember(buffer.originKey(trace), this.#view.id, isKept, verdict, nowMs)
+    const origin = buffer.originKey(trace)
+    this.#memory.remember(origin, this.#view.id, isKept, verdict, nowMs)
+    this.#durability?.decide(origin, this.#view.id, isKept, verdict)
     this.#measures.removalAge((nowMs - buffer.table.arrivedMs[trace]!) / 1000)
     if (isKept) buffer.keep(trace, verdict)
     else buffer.drop(trace)
   }
 
+  droppedSpan(batch: number): void {
+    this.#durability?.dropped(batch)
+  }
+
   // ---- out
 
   #leave(): Batch | undefined {
-    const leaving = this.#buffer.leave(REQUEST)
+    const durability = this.#durability
+    const most = durability === undefined ? REQUEST : { ...REQUEST, decidedUpTo: durability.syncedDecisions, naming: true }
+    const leaving = this.#buffer.leave(most)
     if (leaving === undefined) return undefined
     const { batch, verdicts } = leaving
-    return { ...batch, chunks: [this.#explanations.write(batch.chunks[0]!, verdicts)] }
+    const written = { ...batch, chunks: [this.#explanations.write(batch.chunks[0]!, verdicts)] }
+    durability?.left(written, leaving)
+    return written
+  }
+
+  #settled(batch: Batch): void {
+    this.#durability?.settled(batch)
+    this.#wake()
   }
 
   /** True once something left, and there may be room; false where the deadline came first. */
@@ -212,9 +277,11 @@ export class TailSampling implements Processor, TraceOwner {
       this.#measures.flush()
     }
     this.#wake()
+    await this.#durability?.stop()
     await this.#handOff.drain(abort)
     const lost = this.#buffer.leavingSpans + this.#handOff.spans
-    if (lost > 0) this.#settings.log.error({ spans: lost }, 'lost: they were kept, and had not been taken when the time to drain was over')
+    if (lost > 0 && this.#durability === undefined)
+      this.#settings.log.error({ spans: lost }, 'lost: they were kept, and had not been taken when the time to drain was over')
   }
 
   #dropOpen(): void {
