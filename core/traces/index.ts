@@ -12,4 +12,5 @@ export {
   type TraceBufferOptions,
   type TraceOwner,
 } from './trace-buffer.ts'
-export { BYTES, ID, OWN_CELLS, SPAN_COUNT, type TraceTable } from './trace-table.ts'
+export { TraceLine } from './trace-line.ts'
+export { BYTES, ID, OWN_CELLS, SPAN_COUNT, TraceTable, VERDICT } from './trace-table.ts'

@@ -29,6 +29,9 @@ export interface Decided {
 
 /** What an earlier run had decided on a trace, and up to where it was taken downstream. */
 export interface Earlier {
+  readonly origin: string
+  /** As it stands in a span. */
+  readonly id: Int32Array
   decided: Decided | undefined
   deliveredTo: Position
 }
@@ -216,8 +219,10 @@ function readNotes(record: Uint8Array, earlier: Map<string, Earlier>): number {
   for (let at = 1; at < bytes.length;) {
     const length = bytes.readUInt16LE(at)
     const id = at + 2 + length
-    const key = traceKey(bytes.toString('utf8', at + 2, id), bytes.subarray(id, id + 16))
-    const known = earlier.get(key) ?? { decided: undefined, deliveredTo: -1 }
+    const origin = bytes.toString('utf8', at + 2, id)
+    const key = traceKey(origin, bytes.subarray(id, id + 16))
+    const words = Int32Array.from([0, 4, 8, 12], (word) => bytes.readInt32LE(id + word))
+    const known = earlier.get(key) ?? { origin, id: words, decided: undefined, deliveredTo: -1 }
     earlier.set(key, known)
     if (isDecisions) {
       known.decided = { verdict: bytes.readInt32LE(id + 16), isKept: bytes[id + 20] === 1 }

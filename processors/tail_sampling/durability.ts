@@ -2,7 +2,7 @@
 // synced, and what an earlier run left is taken up again.
 
 import { type Batch, RetryableError, type Settings } from '../../core/index.ts'
-import type { Decided, Earlier, Journal, Leaving } from '../../core/traces/index.ts'
+import type { Earlier, Journal, Leaving } from '../../core/traces/index.ts'
 
 /** When the storage is asked again that did not take a decision. */
 const SYNC_AGAIN_MS = 1000
@@ -42,7 +42,7 @@ export class Durability {
    * `take` takes a batch, and returns how many of its spans have their fate already. `remember` is told of every decision, for spans that
    * come late.
    */
-  async restore(take: (batch: Batch, number: number) => Promise<number>, remember: (key: string, decided: Decided) => void): Promise<void> {
+  async restore(take: (batch: Batch, number: number) => Promise<number>, remember: (earlier: Earlier) => void): Promise<void> {
     const { settings } = this.#parts
     let restored = 0
     this.#earlier = new Map()
@@ -51,9 +51,13 @@ export class Durability {
       settings.create?.(waiting, 'restored')
       restored += waiting
     })
-    for (const [key, { decided }] of this.#earlier) if (decided !== undefined) remember(key, decided)
+    for (const one of this.#earlier.values()) remember(one)
     this.#earlier = undefined
     if (restored > 0) settings.log.info({ spans: restored }, 'an earlier run had taken these spans, and they wait again')
+  }
+
+  get isRestoring(): boolean {
+    return this.#earlier !== undefined
   }
 
   /** What an earlier run had come to on that trace, and whether the batch that is being taken was a part of what it delivered. */

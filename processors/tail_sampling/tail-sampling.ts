@@ -96,7 +96,9 @@ export class TailSampling implements Processor, TraceOwner {
       return this.#buffer.gone
     }
     const nowMs = this.#settings.clock.monotonicMs()
-    await this.#durability.restore(take, (key, { isKept, verdict }) => this.#memory.rememberKey(key, isKept, verdict, nowMs))
+    await this.#durability.restore(take, ({ origin, id, decided }) => {
+      if (decided !== undefined) this.#memory.remember(origin, id, decided.isKept, decided.verdict, nowMs)
+    })
   }
 
   async consume(batch: Batch, deadlineMs: number): Promise<void> {
@@ -163,7 +165,7 @@ export class TailSampling implements Processor, TraceOwner {
   }
 
   recall(origin: string, a: number, b: number, c: number, d: number): Remembered {
-    const before = this.#durability?.recall(this.#memory.keyOf(origin, a, b, c, d))
+    const before = this.#durability?.isRestoring === true ? this.#durability.recall(this.#memory.keyOf(origin, a, b, c, d)) : undefined
     if (before?.isGone === true) return 'gone'
     if (before?.earlier.decided !== undefined) {
       this.recalledVerdict = late(before.earlier.decided.verdict)
