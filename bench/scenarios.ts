@@ -46,6 +46,12 @@ export const SCENARIOS: readonly Scenario[] = [
     backend: true,
     goal: 4,
   },
+  {
+    name: 'tail-sample',
+    pipeline: 'otlp/http → tail_sampling: errors, slow ones, a tenth of the rest, ten seconds → nop',
+    backend: false,
+    goal: 6,
+  },
   { name: 'transform', pipeline: 'otlp/http → attributes: one set, one hashed, one deleted → nop', backend: false, goal: 2 },
 ]
 
