@@ -15,7 +15,7 @@ import {
   defineProcessor,
   defineReceiver,
 } from '../index.ts'
-import type { PipelineConfig, ServiceConfig } from '../config/service.ts'
+import type { Configured, PipelineConfig, ServiceConfig } from '../config/service.ts'
 import { MemoryStorage, CollectingConsumer, TestClock, TestSettings, numberedSpans } from '../testing/index.ts'
 import { queueSchema } from '../config/queue-options.ts'
 import { type RunningService, startService } from './service.ts'
@@ -344,7 +344,7 @@ t.test('a component has logs of its own where its configuration names a storage:
     'traces/b': 'receiver > processor > exporter',
     'traces/c': 'receiver > other > exporter',
   })
-  const processor = { id: 'processor', factory: keeping as ProcessorFactory, config: { storage: 'disk' } }
+  const processor: Configured<ProcessorFactory> = { id: 'processor', factory: keeping as ProcessorFactory, config: { storage: 'disk' } }
   const service = await start({
     ...config,
     extensions: new Map([['disk', { id: 'disk', factory: storage, config: {} }]]),
