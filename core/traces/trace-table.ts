@@ -32,7 +32,10 @@ export class TraceTable {
   #fresh = 0
   /** The first of the rows that are free again, linked by BEHIND. */
   #free = -1
-  /** Row number and one; 0: free. Open addressing with linear probing; a power of two, at most half full. */
+  /**
+   * Pairs: row number and one (0: free), and the whole hash, so that a row is only looked at where that is the same: looking costs a miss of
+   * the cache. Open addressing with linear probing; a power of two, at most half full.
+   */
   #buckets: Int32Array
   /** Secret, or whoever chooses trace ids could choose them to collide. */
   readonly #seeds: Int32Array = new Int32Array(new Uint8Array(randomBytes(20)).buffer)
@@ -42,7 +45,7 @@ export class TraceTable {
     this.cells = new Int32Array(capacity * this.stride)
     this.arrivedMs = new Float64Array(capacity)
     this.dueMs = new Float64Array(capacity)
-    this.#buckets = new Int32Array(capacity * 2)
+    this.#buckets = new Int32Array(capacity * 4)
   }
 
   get count(): number {
@@ -59,9 +62,11 @@ export class TraceTable {
     const { cells, stride } = this
     const buckets = this.#buckets
     const mask = buckets.length - 1
-    for (let i = this.#hash(a, b, c, d, origin) & mask; ; i = (i + 1) & mask) {
+    const hash = this.#hash(a, b, c, d, origin)
+    for (let i = (hash << 1) & mask; ; i = (i + 2) & mask) {
       const trace = buckets[i]! - 1
       if (trace < 0) return -1
+      if (buckets[i + 1] !== hash) continue
       const at = trace * stride
       if (cells[at] === a && cells[at + 1] === b && cells[at + 2] === c && cells[at + 3] === d && cells[at + ORIGIN] === origin)
         return trace
@@ -82,20 +87,21 @@ export class TraceTable {
     cells[at + BEFORE] = cells[at + BEHIND] = cells[at + FIRST_SPAN] = cells[at + LAST_SPAN] = -1
     this.arrivedMs[trace] = nowMs
     this.#count++
-    this.#enter(trace)
+    this.#enter(trace, this.#hash(a, b, c, d, origin))
     return trace
   }
 
   remove(trace: number): void {
     const buckets = this.#buckets
     const mask = buckets.length - 1
-    let i = this.#home(trace) & mask
-    while (buckets[i] !== trace + 1) i = (i + 1) & mask
+    let i = (this.#hashOf(trace) << 1) & mask
+    while (buckets[i] !== trace + 1) i = (i + 2) & mask
     // Whoever stands behind it on account of it moves up, so that no probe ends too early.
-    for (let j = (i + 1) & mask; buckets[j] !== 0; j = (j + 1) & mask) {
-      const home = this.#home(buckets[j]! - 1) & mask
+    for (let j = (i + 2) & mask; buckets[j] !== 0; j = (j + 2) & mask) {
+      const home = (buckets[j + 1]! << 1) & mask
       if (((j - home) & mask) >= ((j - i) & mask)) {
         buckets[i] = buckets[j]!
+        buckets[i + 1] = buckets[j + 1]!
         i = j
       }
     }
@@ -121,19 +127,20 @@ export class TraceTable {
     this.arrivedMs = copied(this.arrivedMs, new Float64Array(capacity))
     this.dueMs = copied(this.dueMs, new Float64Array(capacity))
     const before = this.#buckets
-    this.#buckets = new Int32Array(capacity * 2)
-    for (const entry of before) if (entry !== 0) this.#enter(entry - 1)
+    this.#buckets = new Int32Array(capacity * 4)
+    for (let i = 0; i < before.length; i += 2) if (before[i] !== 0) this.#enter(before[i]! - 1, before[i + 1]!)
   }
 
-  #enter(trace: number): void {
+  #enter(trace: number, hash: number): void {
     const buckets = this.#buckets
     const mask = buckets.length - 1
-    let i = this.#home(trace) & mask
-    while (buckets[i] !== 0) i = (i + 1) & mask
+    let i = (hash << 1) & mask
+    while (buckets[i] !== 0) i = (i + 2) & mask
     buckets[i] = trace + 1
+    buckets[i + 1] = hash
   }
 
-  #home(trace: number): number {
+  #hashOf(trace: number): number {
     const { cells } = this
     const at = trace * this.stride
     return this.#hash(cells[at]!, cells[at + 1]!, cells[at + 2]!, cells[at + 3]!, cells[at + ORIGIN]!)
