@@ -125,3 +125,14 @@ t.test('a record that was changed on purpose, checksums and all, or moved, is da
   t.equal(log.damaged, 2)
   await log.close()
 })
+
+t.test('a log that has run empty takes another key, or none', async (t) => {
+  const folder = join(t.testdir(), 'queue')
+  for (const next of [key, new Uint8Array(32).fill(8), undefined, key]) {
+    const log = await SegmentLog.open(folder, { maxBytes: 2 ** 20, ...(next && { key: next }) })
+    t.same((await log.read(0, 1000)).records, [])
+    t.equal(log.damaged, 0)
+    await log.release(await log.append([Buffer.from('somebody')]))
+    await log.close()
+  }
+})

@@ -14,6 +14,7 @@ import {
   segmentName,
 } from './format.ts'
 import { Segment } from './segment.ts'
+import { survey } from './survey.ts'
 
 export interface Leftovers {
   readonly segments: Segment[]
@@ -32,6 +33,7 @@ const SPACING = 2 ** 31
 export async function findSegments(folder: string, files: Files, key?: Uint8Array): Promise<Leftovers> {
   const names = [...(await files.names(folder))].sort()
   const segments: Segment[] = []
+  const locked = new Map<Segment, Error>()
   let [nextBase, damaged, tornBytes] = [0, 0, 0]
   for (const name of names) {
     const base = baseOfSegment(name)
@@ -41,8 +43,12 @@ export async function findSegments(folder: string, files: Files, key?: Uint8Arra
     const header = readSegmentHeader(head)
     nextBase = base + SPACING
     if (header !== undefined && header.version > FORMAT_VERSION) throw newer(folder, name, header.version)
-    if (header?.base === base) segments.push(new Segment(folder, files, base, header.salt, size, cipherOf(folder, header, key)))
-    else if (head.every((byte) => byte === 0) || size < HEADER_BYTES) {
+    if (header?.base === base) {
+      const cipher = cipherOf(folder, header, key)
+      const segment = new Segment(folder, files, base, header.salt, size, cipher instanceof Error ? undefined : cipher)
+      segments.push(segment)
+      if (cipher instanceof Error) locked.set(segment, cipher)
+    } else if (head.every((byte) => byte === 0) || size < HEADER_BYTES) {
       // A crash before the first sync: nothing in it was acknowledged.
       tornBytes += size
       await files.remove(folder, name).catch(() => {})
@@ -52,7 +58,16 @@ export async function findSegments(folder: string, files: Files, key?: Uint8Arra
     }
   }
   await matchMarks(folder, files, names, segments)
+  // A queue that has run empty may get another key: its newest file is still there, and nothing in it is wanted.
+  for (const [segment, error] of locked) if ((await wantedIn(folder, files, segment)).size > 0) throw error
   return { segments, nextBase, damaged, tornBytes }
+}
+
+/** What in a segment is not released. Needs no key. */
+async function wantedIn(folder: string, files: Files, segment: Segment): Promise<ReadonlyMap<number, number>> {
+  const { lengths } = survey(await segment.read(0, segment.bytes), segment.base, segment.salt)
+  for (const position of await readReleased(folder, files, segment)) lengths.delete(position)
+  return lengths
 }
 
 async function matchMarks(folder: string, files: Files, names: readonly string[], segments: readonly Segment[]): Promise<void> {
@@ -81,13 +96,11 @@ async function removeStale(folder: string, files: Files, marks: readonly string[
   }
 }
 
-/** Refuses rather than take for damage what it cannot read. */
-export function cipherOf(folder: string, { keyMark }: SegmentHeader, key: Uint8Array | undefined): Cipher | undefined {
+/** An error rather than taking for damage what cannot be read. */
+export function cipherOf(folder: string, { keyMark }: SegmentHeader, key: Uint8Array | undefined): Cipher | Error | undefined {
   if (keyMark === undefined) return undefined
-  if (key === undefined) throw new Error(`${folder} is encrypted, and no key is given: configure the one that it was written with`)
-  const cipher = Cipher.of(key, keyMark)
-  if (cipher === undefined) throw new Error(`${folder} is encrypted with another key than the one that is given`)
-  return cipher
+  if (key === undefined) return new Error(`${folder} is encrypted, and no key is given: configure the one that it was written with`)
+  return Cipher.of(key, keyMark) ?? new Error(`${folder} is encrypted with another key than the one that is given`)
 }
 
 export function newer(folder: string, name: string, version: number): Error {

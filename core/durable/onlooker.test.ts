@@ -16,7 +16,7 @@ async function textsOf(onlooker: Onlooker): Promise<string[]> {
 /** A log of small segments with the records r0, r1, …, each `size` bytes long. */
 async function make(t: Test, count: number, size = 2, clock = new TestClock()) {
   const folder = join(t.testdir(), 'log')
-  const log = await SegmentLog.open(folder, { maxBytes: 1 << 24, segmentBytes: 400, clock })
+  const log = await SegmentLog.open(folder, { maxBytes: 1 << 24, segmentBytes: 400, clock, marksDelayMs: 0 })
   const positions: number[] = []
   for (let i = 0; i < count; i++) positions.push(await log.append([Buffer.from(`r${i}`.padEnd(size))]))
   return { folder, log, positions, onlooker: new Onlooker(folder), clock }

@@ -110,6 +110,7 @@ export class Onlooker {
       if (header !== undefined && header.version > FORMAT_VERSION) throw newer(this.folder, name, header.version)
       if (header?.base === base) {
         const cipher = cipherOf(this.folder, header, this.#key)
+        if (cipher instanceof Error) throw cipher
         yield { file, base, salt: header.salt, cipher, size, released: await this.#released(base, header.salt), glance }
       }
       // Before its first sync a segment has no header, and nothing in it is acknowledged.

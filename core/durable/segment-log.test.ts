@@ -6,6 +6,7 @@ import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { crc32c } from './crc32c.ts'
 import { FullError } from '../storage.ts'
+import { TestClock } from '../testing/test-clock.ts'
 import { writeMarks } from './format.ts'
 import { type Files, realFiles } from './files.ts'
 import { SegmentLog } from './segment-log.ts'
@@ -160,5 +161,65 @@ t.test('a segment that is released and removed while it is being read is passed 
     ['b'],
   )
   t.equal(log.damaged, 0, 'and nothing was lost')
+  await log.close()
+})
+
+/** Counts the syncs of files. */
+function counting(): { readonly files: Files; readonly syncs: () => number } {
+  let syncs = 0
+  const open: Files['open'] = async (folder, name, how) => {
+    const file = await realFiles.open(folder, name, how)
+    return {
+      ...file,
+      sync: () => {
+        syncs++
+        return file.sync()
+      },
+    }
+  }
+  return { files: { ...realFiles, open }, syncs: () => syncs }
+}
+
+t.test('releases share a sync, and have settled when it is done', async (t) => {
+  const clock = new TestClock()
+  const { files, syncs } = counting()
+  const log = await SegmentLog.open(join(t.testdir(), 'queue'), { ...options, clock, marksDelayMs: 100 }, files)
+  const positions = await Promise.all(Array.from({ length: 60 }, (_, i) => log.append(record(String(i)))))
+  const before = syncs()
+  const settled: number[] = []
+  for (const [i, position] of positions.slice(0, 50).entries()) {
+    void log.release(position).then(() => settled.push(i))
+    await setImmediate()
+  }
+  t.same([syncs() - before, settled], [0, []])
+  await clock.advance(100)
+  while (settled.length < 50) await setImmediate()
+  t.equal(syncs() - before, 1)
+  void log.release(positions[50] as number).then(() => settled.push(50))
+  await log.close()
+  t.equal(settled.at(-1), 50, 'closing does not wait for the time')
+})
+
+t.test('a release outlives kill -9, also where it is not synced yet', async (t) => {
+  const folder = join(t.testdir(), 'queue')
+  const script = `
+    const { SegmentLog } = await import(${JSON.stringify(new URL('segment-log.ts', import.meta.url).href)})
+    const log = await SegmentLog.open(${JSON.stringify(folder)}, { maxBytes: 2 ** 20, marksDelayMs: 1e6 })
+    const [a, b] = await Promise.all(['a', 'b'].map((text) => log.append([Buffer.from(text)])))
+    void log.release(a)
+    const { readdirSync, statSync } = await import('node:fs')
+    const marks = () => readdirSync(${JSON.stringify(folder)}).find((name) => name.endsWith('.released'))
+    while (marks() === undefined || statSync(${JSON.stringify(folder)} + '/' + marks()).size === 0) await new Promise(setImmediate)
+    console.log('released')
+    setInterval(() => {}, 1000)`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
+  await once(child.stdout, 'readable')
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  const log = await SegmentLog.open(folder, options)
+  t.same(
+    (await log.read(0, 1000)).records.map(({ bytes }) => text(bytes)),
+    ['b'],
+  )
   await log.close()
 })

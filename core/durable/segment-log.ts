@@ -24,12 +24,15 @@ export interface SegmentLogOptions {
    */
   readonly maxAgeMs?: number
   readonly clock?: Clock
+  /** How long a release may wait for others to be synced with, in milliseconds; 100 without it. */
+  readonly marksDelayMs?: number
   /** 32 bytes: new segments are encrypted with it, AES-256-GCM. Segments without encryption are read all the same. */
   readonly key?: Uint8Array
 }
 
 /** Smaller segments would cost more in files than they hold. */
 const DEFAULT_SEGMENT_BYTES = 16 * 1024 * 1024
+const DEFAULT_MARKS_DELAY_MS = 100
 /** Node reads and writes less than 2 GiB at once: a segment that is nearly full, and a record. */
 const LARGEST_BYTES = 2 ** 29
 
@@ -60,8 +63,8 @@ export class SegmentLog implements DurableLog {
     this.#disown = disown
     this.#segments = found.segments
     const segmentBytes = Math.min(options.segmentBytes ?? DEFAULT_SEGMENT_BYTES, options.maxBytes / 4, LARGEST_BYTES)
-    const { clock = systemClock, maxAgeMs = Infinity, key } = options
-    this.#writer = new Writer({ folder, files, segmentBytes, clock, key }, found.segments, found.nextBase)
+    const { clock = systemClock, maxAgeMs = Infinity, marksDelayMs = DEFAULT_MARKS_DELAY_MS, key } = options
+    this.#writer = new Writer({ folder, files, segmentBytes, clock, key, marksDelayMs }, found.segments, found.nextBase)
     const survey = (segment: Segment): Promise<void> => this.#survey(segment)
     this.#expiry = new Expiry({ maxAgeMs, clock, survey, wake: () => this.#writer.wake() }, found.segments)
     this.#damaged = found.damaged

@@ -25,7 +25,11 @@ export class Segment {
   #marksFile: OpenFile | undefined
   #marksBytes = 0
   #nextMarks = 0
-  /** Released, with a mark that could not be synced. */
+  /** Whether the folder does not know the file of marks for certain. */
+  #marksAreNew = false
+  /** Released, with a mark that is not synced yet. */
+  #unsynced: number[] = []
+  /** Released, with a mark that could not be written or synced. */
   #unmarked: readonly number[] = []
   readonly #folder: string
   readonly #files: Files
@@ -90,28 +94,46 @@ export class Segment {
     if (this.bytes === 0) await this.#files.remove(this.#folder, segmentName(this.base)).catch(() => {})
   }
 
-  /** Settles once it survives a crash that these records are released. Once it has rejected, the next call begins a file anew. */
+  /** Writes down that these records are released: that outlives this process, and the machine once `syncMarks` has settled. */
   async mark(positions: readonly number[]): Promise<void> {
     const all = [...this.#unmarked, ...positions]
-    let file = this.#marksFile
-    const isNew = file === undefined
     try {
-      if (file === undefined) {
-        file = this.#marksFile = await this.#createMarks()
+      if (this.#marksFile === undefined) {
+        this.#marksFile = await this.#createMarks()
         this.#marksBytes = 0
+        this.#marksAreNew = true
       }
       const bytes = writeMarks(all, this.salt)
-      await file.write([bytes], this.#marksBytes)
+      await this.#marksFile.write([bytes], this.#marksBytes)
       this.#marksBytes += bytes.length
-      await file.sync()
-      if (isNew) await this.#files.syncFolder(this.#folder)
+      this.#unsynced.push(...all)
       this.#unmarked = []
     } catch (error) {
-      this.#unmarked = all
-      this.#marksFile = undefined
-      await file?.close().catch(() => {})
+      await this.#giveUpMarks(all)
       throw error
     }
+  }
+
+  async syncMarks(): Promise<void> {
+    if (this.#unsynced.length === 0) return
+    try {
+      await this.#marksFile?.sync()
+      if (this.#marksAreNew) await this.#files.syncFolder(this.#folder)
+      this.#marksAreNew = false
+      this.#unsynced = []
+    } catch (error) {
+      await this.#giveUpMarks([])
+      throw error
+    }
+  }
+
+  /** The next marks begin a file anew, with those that this one may have lost. */
+  async #giveUpMarks(unwritten: readonly number[]): Promise<void> {
+    this.#unmarked = [...this.#unsynced, ...unwritten]
+    this.#unsynced = []
+    const file = this.#marksFile
+    this.#marksFile = undefined
+    await file?.close().catch(() => {})
   }
 
   /** A number that somebody else took is not tried again: whoever releases from outside makes such files, too, and `found` tells of them. */

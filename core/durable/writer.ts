@@ -15,6 +15,8 @@ export interface WriterOptions {
   readonly segmentBytes: number
   readonly clock: Clock
   readonly key: Uint8Array | undefined
+  /** How long a mark waits for others to be synced with, in milliseconds. */
+  readonly marksDelayMs: number
 }
 
 interface Append {
@@ -39,6 +41,10 @@ export class Writer {
   #appends: Append[] = []
   #pendingBytes = 0
   #releases: Release[] = []
+  /** Releases whose marks are written, and not synced. */
+  readonly #marked = new Map<Segment, Release[]>()
+  #marksAreDue = false
+  #marksTimer: { cancel(): void } | undefined
   #writing: Promise<void> | undefined
   #removing: Promise<void> = Promise.resolve()
 
@@ -72,7 +78,10 @@ export class Writer {
     return settled.promise
   }
 
-  /** Settles once the mark survives a crash. */
+  /**
+   * Settles once the mark survives a crash of the machine, which may take `marksDelayMs`: a sync for every release would double what an append costs. It
+   * survives one of this process much sooner.
+   */
   release(segment: Segment, position: Position): Promise<void> {
     const settled = Promise.withResolvers<void>()
     this.#releases.push({ segment, position, settled })
@@ -87,7 +96,10 @@ export class Writer {
 
   /** Settles when everything that was asked for has been tried. */
   async idle(): Promise<void> {
+    this.#marksAreDue = true
+    this.wake()
     await this.#writing
+    this.#marksTimer?.cancel()
     await this.#removing
   }
 
@@ -99,7 +111,7 @@ export class Writer {
       this.#releases = []
       await Promise.all([this.#commitAppends(), this.#commitReleases(releases)])
       this.#removeDone()
-    } while (this.#appends.length > 0 || this.#releases.length > 0)
+    } while (this.#appends.length > 0 || this.#releases.length > 0 || this.#marksAreDue)
     // In the same turn as the look at the lists, or whoever comes in between waits for ever.
     this.#writing = undefined
   }
@@ -165,23 +177,46 @@ export class Writer {
   }
 
   async #commitReleases(releases: readonly Release[]): Promise<void> {
+    const isDue = this.#marksAreDue || this.#options.marksDelayMs === 0
+    this.#marksAreDue = false
     const bySegment = Map.groupBy(releases, ({ segment }) => segment)
-    await Promise.all([...bySegment].map(([segment, group]) => this.#commitMarks(segment, group)))
+    await Promise.all([...bySegment].map(([segment, group]) => this.#writeMarks(segment, group)))
+    if (isDue) await Promise.all([...this.#marked.keys()].map((segment) => this.#syncMarks(segment)))
+    else if (this.#marked.size > 0) this.#marksTimer ??= this.#options.clock.after(this.#options.marksDelayMs, () => this.#marksDue())
   }
 
-  async #commitMarks(segment: Segment, group: readonly Release[]): Promise<void> {
-    try {
-      await segment.mark(group.map(({ position }) => position))
-      for (const { settled } of group) settled.resolve()
-    } catch (error) {
-      for (const { settled } of group) settled.reject(error)
+  #marksDue(): void {
+    this.#marksTimer = undefined
+    this.#marksAreDue = true
+    this.wake()
+  }
+
+  async #writeMarks(segment: Segment, group: readonly Release[]): Promise<void> {
+    const marked = this.#marked.get(segment) ?? []
+    this.#marked.set(segment, marked)
+    marked.push(...group)
+    await segment.mark(group.map(({ position }) => position)).catch((error: unknown) => this.#settleMarks(segment, error))
+  }
+
+  async #syncMarks(segment: Segment): Promise<void> {
+    await segment.syncMarks().then(
+      () => this.#settleMarks(segment),
+      (error: unknown) => this.#settleMarks(segment, error),
+    )
+  }
+
+  #settleMarks(segment: Segment, error?: unknown): void {
+    for (const { settled } of this.#marked.get(segment) ?? []) {
+      if (error === undefined) settled.resolve()
+      else settled.reject(error)
     }
+    this.#marked.delete(segment)
   }
 
   /** Decided between commits, so that nobody writes to what goes; done beside them, so that nobody waits for it. */
   #removeDone(): void {
     for (const segment of this.#segments.slice()) {
-      if (segment.wanted?.size !== 0 || this.#releases.some((release) => release.segment === segment)) continue
+      if (segment.wanted?.size !== 0 || this.#marked.has(segment) || this.#releases.some((release) => release.segment === segment)) continue
       if (segment.open && !segment.retired && segment.bytes < this.#options.segmentBytes / 4) continue
       this.#segments.splice(this.#segments.indexOf(segment), 1)
       // Where a file cannot be removed now, the next run finds it with its marks, and removes it.
