@@ -1,54 +1,38 @@
-// Spans that wait, as bytes in slabs: their resources and scopes stand there once for each request, and a span is four numbers. The trace
+// Spans that wait, as bytes in slabs: their resources and scopes stand there once for each request, and a span is five numbers. The trace
 // buffer puts them in and takes requests out.
 //
 // A `subarray` would pin the body it came in, and half a million small Buffers cost more in collection than in bytes. Spans come and go in
 // nearly the same order, so a slab is empty, and used again, soon after the last of its spans was decided.
 
-import { varintSize, writeVarint } from '../otlp/wire.ts'
 import * as column from '../otlp/request-index.ts'
 import { type RequestIndex, grown } from '../otlp/request-index.ts'
-
-/** Room for about two thousand spans. */
-export const SLAB_BYTES: number = 1024 * 1024
-/** A reference is the number of a slab above this many bits, and the span's row in it below. */
-const ROW_BITS = 16
-const MAX_ROWS = 1 << ROW_BITS
-const ROW = MAX_ROWS - 1
-/** So many slabs can be told apart. */
-const MAX_SLABS = 1 << (31 - ROW_BITS)
-/** So many empty slabs are kept for what comes next, unless their rows are more than usual. */
-const SPARE = 4
-const USUAL_ROWS = 2560
-/** What the rows of a slab usually take. */
-const ROWS_BYTES = 65_536
-
-/**
- * Columns of a span in its slab: its whole field, the row of its scope, the reference of the next span of its trace or -1, and the number of
- * the batch it came in, for whoever keeps a journal.
- */
-const SPAN_FROM = 0
-const SPAN_TO = 1
-const SPAN_SCOPE = 2
-const SPAN_NEXT = 3
-const SPAN_BATCH = 4
-const SPAN_STRIDE = 5
-/** Columns of a scope: what ScopeSpans holds but for its spans, and the same of its ResourceSpans; equal ranges are one resource. */
-const SCOPE_FROM = 0
-const SCOPE_TO = 1
-const RESOURCE_FROM = 2
-const RESOURCE_TO = 3
-const SCOPE_STRIDE = 4
-
-interface Slab {
-  readonly bytes: Buffer
-  at: number
-  spans: Int32Array
-  spanCount: number
-  scopes: Int32Array
-  scopeCount: number
-  /** Spans that somebody still refers to. */
-  live: number
-}
+import {
+  MAX_ROWS,
+  MAX_SLABS,
+  RESOURCE_FROM,
+  RESOURCE_TO,
+  ROW,
+  ROW_BITS,
+  ROWS_BYTES,
+  SCOPE_FROM,
+  SCOPE_STRIDE,
+  SCOPE_TO,
+  SLAB_BYTES,
+  SPAN_BATCH,
+  SPAN_FROM,
+  SPAN_NEXT,
+  SPAN_SCOPE,
+  SPAN_STRIDE,
+  SPAN_TO,
+  SPARE,
+  USUAL_ROWS,
+  copyRest,
+  emptySlab,
+  restBytes,
+  sizeOf,
+  type Slab,
+} from './slab.ts'
+import { requestOf } from './slab-request.ts'
 
 export class SpanSlabs {
   readonly #slabs: (Slab | undefined)[] = []
@@ -219,80 +203,7 @@ export class SpanSlabs {
    * once, and neighbours are copied in one go.
    */
   request(refs: Int32Array): Buffer {
-    const sorted = refs.sort()
-    const sizes = this.#measure(sorted)
-    const out = Buffer.allocUnsafeSlow(sizes.total)
-    const written = this.#write(sorted, sizes, out)
-    if (written !== out.length) throw new Error(`a request of ${out.length} bytes was measured, and ${written} were written`)
-    return out
-  }
-
-  /** The lengths of each ResourceSpans' and each ScopeSpans' body, in order: protobuf puts a length before what it measures. */
-  #measure(sorted: Int32Array): Sizes {
-    const sizes: Sizes = { total: 0, resources: [], scopes: [] }
-    this.#eachScope(sorted, (slab, scope, first, end, isSameResource) => {
-      let body = slab.scopes[scope + SCOPE_TO]! - slab.scopes[scope + SCOPE_FROM]!
-      for (let i = first; i < end; i++) {
-        const at = (sorted[i]! & ROW) * SPAN_STRIDE
-        body += slab.spans[at + SPAN_TO]! - slab.spans[at + SPAN_FROM]!
-      }
-      sizes.scopes.push(body)
-      const field = 1 + varintSize(body) + body
-      if (isSameResource) sizes.resources[sizes.resources.length - 1]! += field
-      else sizes.resources.push(slab.scopes[scope + RESOURCE_TO]! - slab.scopes[scope + RESOURCE_FROM]! + field)
-    })
-    for (const body of sizes.resources) sizes.total += 1 + varintSize(body) + body
-    return sizes
-  }
-
-  #write(sorted: Int32Array, sizes: Sizes, out: Buffer): number {
-    let p = 0
-    let resource = 0
-    let scopeNumber = 0
-    this.#eachScope(sorted, (slab, scope, first, end, isSameResource) => {
-      if (!isSameResource) {
-        out[p++] = 0x0a
-        p = writeVarint(out, p, sizes.resources[resource++]!)
-        p += slab.bytes.copy(out, p, slab.scopes[scope + RESOURCE_FROM], slab.scopes[scope + RESOURCE_TO])
-      }
-      out[p++] = 0x12
-      p = writeVarint(out, p, sizes.scopes[scopeNumber++]!)
-      p += slab.bytes.copy(out, p, slab.scopes[scope + SCOPE_FROM], slab.scopes[scope + SCOPE_TO])
-      let from = -1
-      let to = -1
-      for (let i = first; i < end; i++) {
-        const at = (sorted[i]! & ROW) * SPAN_STRIDE
-        if (slab.spans[at + SPAN_FROM] !== to) {
-          if (from >= 0) p += slab.bytes.copy(out, p, from, to)
-          from = slab.spans[at + SPAN_FROM]!
-        }
-        to = slab.spans[at + SPAN_TO]!
-      }
-      p += slab.bytes.copy(out, p, from, to)
-    })
-    return p
-  }
-
-  #eachScope(sorted: Int32Array, visit: (slab: Slab, scope: number, first: number, end: number, isSameResource: boolean) => void): void {
-    let lastSlab: Slab | undefined
-    let lastScope = -1
-    for (let first = 0, end = 0; first < sorted.length; first = end) {
-      const number = sorted[first]! >>> ROW_BITS
-      const slab = this.#slabs[number]!
-      const scope = slab.spans[(sorted[first]! & ROW) * SPAN_STRIDE + SPAN_SCOPE]!
-      end = first + 1
-      while (
-        end < sorted.length &&
-        sorted[end]! >>> ROW_BITS === number &&
-        slab.spans[(sorted[end]! & ROW) * SPAN_STRIDE + SPAN_SCOPE] === scope
-      )
-        end++
-      const at = scope * SCOPE_STRIDE
-      const isSame = slab === lastSlab && slab.scopes[at + RESOURCE_FROM] === slab.scopes[lastScope + RESOURCE_FROM]
-      visit(slab, at, first, end, isSame)
-      lastSlab = slab
-      lastScope = at
-    }
+    return requestOf(this.#slabs, refs.sort())
   }
 }
 
@@ -304,55 +215,4 @@ interface Envelope {
   slab: number
   from: number
   to: number
-}
-
-interface Sizes {
-  total: number
-  readonly resources: number[]
-  readonly scopes: number[]
-}
-
-function emptySlab(capacity: number): Slab {
-  return {
-    bytes: Buffer.allocUnsafeSlow(capacity),
-    at: 0,
-    spans: new Int32Array(USUAL_ROWS * SPAN_STRIDE),
-    spanCount: 0,
-    scopes: new Int32Array(64 * SCOPE_STRIDE),
-    scopeCount: 0,
-    live: 0,
-  }
-}
-
-function sizeOf({ bytes, spans, scopes }: Slab): number {
-  return bytes.length + spans.byteLength + scopes.byteLength
-}
-
-/** How many bytes an envelope (ResourceSpans, ScopeSpans) has beside its children, whose rows are `stride` long. */
-function restBytes(table: Int32Array, number: number, children: Int32Array, stride: number = column.ENVELOPE_STRIDE): number {
-  const row = number * column.ENVELOPE_STRIDE
-  let rest = table[row + column.END]! - table[row + column.START]!
-  const end = table[row + column.CHILD_END]!
-  for (let child = table[row + column.CHILD_FIRST]!; child < end; child++)
-    rest -= children[child * stride + column.END]! - children[child * stride + column.TAG]!
-  return rest
-}
-
-function copyRest(
-  bytes: Buffer,
-  slab: Slab,
-  table: Int32Array,
-  number: number,
-  children: Int32Array,
-  stride: number = column.ENVELOPE_STRIDE,
-): void {
-  const row = number * column.ENVELOPE_STRIDE
-  let from = table[row + column.START]!
-  const end = table[row + column.CHILD_END]!
-  for (let child = table[row + column.CHILD_FIRST]!; child < end; child++) {
-    const to = children[child * stride + column.TAG]!
-    if (to > from) slab.at += bytes.copy(slab.bytes, slab.at, from, to)
-    from = children[child * stride + column.END]!
-  }
-  slab.at += bytes.copy(slab.bytes, slab.at, from, table[row + column.END])
 }

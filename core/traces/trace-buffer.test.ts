@@ -9,7 +9,8 @@ import { decodeWithProtobufEs, decodeWithProtobufjs, type SeenSpan } from '../ot
 import { oddRequest, plainRequest, requestOf, type WireField, plainSpan, toBytes, twisted } from '../otlp/fixtures/wire-trees.ts'
 import { countItems } from '../otlp/count.ts'
 import { encodeTraces, TestClock, tracesBatch } from '../testing/index.ts'
-import { type Cause, type Remembered, TraceBuffer, type TraceBufferOptions, type TraceOwner } from './trace-buffer.ts'
+import { TraceBuffer } from './trace-buffer.ts'
+import type { Cause, Remembered, TraceBufferOptions, TraceOwner } from './trace-owner.ts'
 import { ID, SPAN_COUNT } from './trace-table.ts'
 
 const ALL = { traces: Infinity, spans: Infinity, bytes: Infinity } as const

@@ -2,24 +2,14 @@
 // are answered when the buffer has their spans.
 
 import { type Batch, type Consumer, type otlp, parseDuration, type Processor, RetryableError, type Settings } from '../../core/index.ts'
-import {
-  BYTES,
-  type Cause,
-  HandOff,
-  ID,
-  Journal,
-  OWN_CELLS,
-  type Remembered,
-  SPAN_COUNT,
-  TraceBuffer,
-  type TraceOwner,
-} from '../../core/traces/index.ts'
+import { BYTES, type Cause, HandOff, Journal, type Remembered, TraceBuffer, type TraceOwner } from '../../core/traces/index.ts'
 import { DecisionMemory } from './decision-memory.ts'
 import { Durability } from './durability.ts'
 import { Explanations } from './explain.ts'
 import type { TailSamplingConfig } from './factory.ts'
 import { Measures } from './measures.ts'
-import { DROPPED, NOT_SAMPLED, SAMPLED, type TraceView } from './policy.ts'
+import { MovingView } from './moving-view.ts'
+import { DROPPED, NOT_SAMPLED, SAMPLED } from './policy.ts'
 import type { PolicyConfig } from './policy-schema.ts'
 import { PolicySet } from './policy-set.ts'
 import { late, packed } from './verdict.ts'
@@ -294,34 +284,3 @@ export class TailSampling implements Processor, TraceOwner {
 
 const LATE_DROPPED = Object.freeze({ sampled: 'false' })
 const LATE_KEPT = Object.freeze({ sampled: 'true' })
-
-/** One view for all traces: policies keep nothing of it. */
-class MovingView implements TraceView {
-  readonly #buffer: TraceBuffer
-  readonly #settings: Settings
-  readonly id: Int32Array = new Int32Array(4)
-  spanCount = 0
-  bytes = 0
-  at = 0
-  nowMs = 0
-
-  constructor(buffer: TraceBuffer, settings: Settings) {
-    this.#buffer = buffer
-    this.#settings = settings
-  }
-
-  get cells(): Int32Array {
-    return this.#buffer.table.cells
-  }
-
-  moveTo(trace: number): this {
-    const { cells, stride } = this.#buffer.table
-    const row = trace * stride
-    for (let i = 0; i < 4; i++) this.id[i] = cells[row + ID + i]!
-    this.spanCount = cells[row + SPAN_COUNT]!
-    this.bytes = cells[row + BYTES]!
-    this.at = row + OWN_CELLS
-    this.nowMs = this.#settings.clock.monotonicMs()
-    return this
-  }
-}
