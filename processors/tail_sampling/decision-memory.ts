@@ -1,54 +1,18 @@
 // The decisions of traces that are gone, so that spans that come late follow them. The processor asks for every trace that begins, so it is a
 // table of numbers and no cache of strings: docs/decisions/0016.
 
-import { type Remembered, TraceLine, traceKey, TraceTable, VERDICT } from '../../core/traces/index.ts'
+import { LINE, type Remembered, TraceLine, traceKey, TraceTable, VERDICT } from '../../core/traces/index.ts'
 
-/** So many traces, least recently asked for first to go. */
-class Decisions {
-  readonly #most: number
-  readonly #table: TraceTable = new TraceTable(0)
-  readonly #line: TraceLine = new TraceLine(this.#table)
-
-  constructor(most: number) {
-    this.#most = most
-  }
-
-  set(id: Int32Array, origin: number, verdict: number, nowMs: number): void {
-    if (this.#most === 0) return
-    const known = this.find(id, origin)
-    if (known < 0 && this.#table.count >= this.#most) this.#forget(this.#line.first)
-    const trace = known >= 0 ? known : this.#table.add(id[0]!, id[1]!, id[2]!, id[3]!, origin, nowMs)
-    if (known < 0) this.#line.push(trace)
-    this.#table.cells[trace * this.#table.stride + VERDICT] = verdict
-    this.#table.arrivedMs[trace] = nowMs
-  }
-
-  #forget(trace: number): void {
-    this.#line.remove(trace)
-    this.#table.remove(trace)
-  }
-
-  /** Its number, or -1; who is found stays longer. */
-  find(id: Int32Array, origin: number): number {
-    const trace = this.#table.find(id[0]!, id[1]!, id[2]!, id[3]!, origin)
-    if (trace >= 0) {
-      this.#line.remove(trace)
-      this.#line.push(trace)
-    }
-    return trace
-  }
-
-  verdictOf(trace: number): number {
-    return this.#table.cells[trace * this.#table.stride + VERDICT]!
-  }
-  givenMs(trace: number): number {
-    return this.#table.arrivedMs[trace]!
-  }
-}
+const DROPPED = 0
+const KEPT = 1
 
 export class DecisionMemory {
-  readonly #kept: Decisions
-  readonly #dropped: Decisions
+  /** How many traces of each kind. */
+  readonly #most: readonly [dropped: number, kept: number]
+  /** One table for both, for most traces that are asked for are in neither. */
+  readonly #table: TraceTable = new TraceTable(0)
+  /** Of each kind, who was asked for last stands last. */
+  readonly #lines: readonly [TraceLine, TraceLine] = [new TraceLine(this.#table), new TraceLine(this.#table)]
   readonly #id = new Int32Array(4)
   readonly #bytes = Buffer.from(this.#id.buffer)
   #origin = ''
@@ -57,34 +21,49 @@ export class DecisionMemory {
   verdict = 0
   age = 0
 
-  /** How many traces of each kind; 0: none. */
+  /** 0: none. */
   constructor(kept: number, dropped: number) {
-    this.#kept = new Decisions(kept)
-    this.#dropped = new Decisions(dropped)
+    this.#most = [dropped, kept]
   }
 
   remember(origin: string, id: Int32Array, isKept: boolean, verdict: number, nowMs: number): void {
-    const memory = isKept ? this.#kept : this.#dropped
-    memory.set(id, this.#numberOf(origin), verdict, nowMs)
+    const kind = isKept ? KEPT : DROPPED
+    const a = id[0]!
+    const b = id[1]!
+    const c = id[2]!
+    const d = id[3]!
+    const number = this.#numberOf(origin)
+    this.#forget(this.#table.find(a, b, c, d, number))
+    if (this.#most[kind] === 0) return
+    const line = this.#lines[kind]
+    if (line.count >= this.#most[kind]) this.#forget(line.first)
+    const trace = this.#table.add(a, b, c, d, number, nowMs)
+    const { cells, stride } = this.#table
+    cells[trace * stride + VERDICT] = verdict
+    cells[trace * stride + LINE] = kind
+    line.push(trace)
+  }
+
+  #forget(trace: number): void {
+    if (trace < 0) return
+    this.#lineOf(trace).remove(trace)
+    this.#table.remove(trace)
+  }
+
+  #lineOf(trace: number): TraceLine {
+    return this.#lines[this.#table.cells[trace * this.#table.stride + LINE] as 0 | 1]
   }
 
   recall(origin: string, a: number, b: number, c: number, d: number, nowMs: number): Remembered {
-    const id = this.#id
-    id[0] = a
-    id[1] = b
-    id[2] = c
-    id[3] = d
-    const number = this.#numberOf(origin)
-    const kept = this.#kept.find(id, number)
-    if (kept >= 0) return this.#found(this.#kept, kept, nowMs, 'kept')
-    const dropped = this.#dropped.find(id, number)
-    return dropped < 0 ? 'unknown' : this.#found(this.#dropped, dropped, nowMs, 'dropped')
-  }
-
-  #found(memory: Decisions, trace: number, nowMs: number, what: Remembered): Remembered {
-    this.verdict = memory.verdictOf(trace)
-    this.age = (nowMs - memory.givenMs(trace)) / 1000
-    return what
+    const table = this.#table
+    const trace = table.find(a, b, c, d, this.#numberOf(origin))
+    if (trace < 0) return 'unknown'
+    const line = this.#lineOf(trace)
+    line.remove(trace)
+    line.push(trace)
+    this.verdict = table.cells[trace * table.stride + VERDICT]!
+    this.age = (nowMs - table.arrivedMs[trace]!) / 1000
+    return line === this.#lines[KEPT] ? 'kept' : 'dropped'
   }
 
   /** What a trace is known by in a journal. */
