@@ -17,7 +17,7 @@ import { addItemAttribute, deleteItemAttribute, encodeAttribute, findItemAttribu
 import { LogRecordCursor } from './log-record-cursor.ts'
 import { MetricCursor } from './metric-cursor.ts'
 import { admit, indexChunk } from './requests.ts'
-import { CHILD_END, CHILD_FIRST, METRIC_STRIDE } from './request-index.ts'
+import { CHILD_END, CHILD_FIRST, ITEM_STRIDE, METRIC_STRIDE, PARENT } from './request-index.ts'
 import { type Piece, piecesOf, splitChunk } from './split.ts'
 
 const value: fc.Arbitrary<AttributeValue> = fc.oneof(
@@ -103,9 +103,9 @@ function run<S extends SeenItem>(
         dropped.add(item)
       } else if (one.do === 'dropMetric') {
         if (signal !== 'metrics') continue
-        const metric = index.items[item * 18 + 4]!
+        const metric = index.items[item * ITEM_STRIDE + PARENT]!
         const before = dropped.size
-        for (let point = 0; point < model.length; point++) if (index.items[point * 18 + 4] === metric) dropped.add(point)
+        for (let point = 0; point < model.length; point++) if (index.items[point * ITEM_STRIDE + PARENT] === metric) dropped.add(point)
         assert.equal(edits.dropMetric(metric), dropped.size - before)
       } else {
         const pairs: Pairs = [...model[item]![one.owner]]
@@ -163,7 +163,7 @@ t.test('metrics: any edits give what a model gives, to us and to another decoder
       const edits = new RequestEdits(indexChunk('metrics', bytes))
       const cursor = new DataPointCursor(edits, () => {})
       const metric = new MetricCursor(edits, () => {})
-      const metricOf = (item: number): number => edits.index.items[item * 18 + 4]!
+      const metricOf = (item: number): number => edits.index.items[item * ITEM_STRIDE + PARENT]!
       run<SeenPoint>(bytes, steps, {
         signal: 'metrics',
         edits,

@@ -61,6 +61,7 @@ export const SPAN_START_TIME = 14
 export const SPAN_END_TIME = 15
 export const SPAN_STATUS_START = 16
 export const SPAN_STATUS_END = 17
+export const SPAN_TRACE_STATE_TAG = 18
 
 /** Further columns of a log record. Severity is a value; the rest are offsets: of a value, or, where it has a length, of its tag. */
 export const LOG_TIME = 7
@@ -81,7 +82,7 @@ export const POINT_INT = 10
 export const POINT_COUNT = 11
 export const POINT_SUM = 12
 
-export const ITEM_STRIDE = 18
+export const ITEM_STRIDE = 19
 
 /** Columns of one attribute of an item, a scope or a resource: the whole field is TAG … END, the AnyValue is VALUE … VALUE_END. */
 export const ATTR_TAG = 0

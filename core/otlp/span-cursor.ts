@@ -39,7 +39,7 @@ export class SpanCursor extends ItemCursor implements Span {
   }
 
   get traceState(): string {
-    return textOf(this.edits.index.bytes, this.find(0x1a))
+    return textOf(this.edits.index.bytes, this.column(column.SPAN_TRACE_STATE_TAG))
   }
 
   get name(): string {

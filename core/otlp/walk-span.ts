@@ -37,6 +37,7 @@ export function walkSpan(index: RequestIndex, tagAt: number, lengthAt: number, s
   let endTime = -1
   let statusStart = -1
   let statusEnd = -1
+  let traceStateTag = -1
   let seen = 0
   let p = start
   while (p < end) {
@@ -141,8 +142,11 @@ export function walkSpan(index: RequestIndex, tagAt: number, lengthAt: number, s
           if ((full & 7) !== field.wire) return refuse(index, attributesStart, at, 'a field of the span has the wrong wire type')
           seen |= 1 << number
           after = skipValue(bytes, p, end, full, DEPTH)
-          if (number === 3 && after >= 0 && readUint32(bytes, p, end) >= 0 && !isUtf8(bytes, view, next, after))
-            return refuse(index, attributesStart, at, 'trace_state is not valid UTF-8')
+          if (number === 3) {
+            if (after >= 0 && readUint32(bytes, p, end) >= 0 && !isUtf8(bytes, view, next, after))
+              return refuse(index, attributesStart, at, 'trace_state is not valid UTF-8')
+            traceStateTag = at
+          }
         }
         if (after < 0) return refuse(index, attributesStart, at, 'a field runs out of the span')
       }
@@ -172,6 +176,7 @@ export function walkSpan(index: RequestIndex, tagAt: number, lengthAt: number, s
   columns[s + column.SPAN_END_TIME] = endTime
   columns[s + column.SPAN_STATUS_START] = statusStart
   columns[s + column.SPAN_STATUS_END] = statusEnd
+  columns[s + column.SPAN_TRACE_STATE_TAG] = traceStateTag
   columns[s + column.ATTRS_FIRST] = attributesStart
   columns[s + column.ATTRS_END] = index.attributesEnd
   index.itemCount++

@@ -12,6 +12,7 @@ import { NEW_YEAR, type PlainAttributes, type PlainEnvelope, encodeRequest, writ
 export interface PlainSpan {
   readonly traceId?: string
   readonly spanId?: string
+  readonly traceState?: string
   readonly parentSpanId?: string
   readonly name?: string
   readonly kind?: number
@@ -37,6 +38,7 @@ function writeSpan(out: ByteWriter, span: PlainSpan): void {
   const body = out.begin(0x12)
   out.field(0x0a, span.traceId === undefined ? randomBytes(16) : Buffer.from(span.traceId, 'hex'))
   out.field(0x12, span.spanId === undefined ? randomBytes(8) : Buffer.from(span.spanId, 'hex'))
+  if (span.traceState !== undefined && span.traceState !== '') out.text(0x1a, span.traceState)
   if (span.parentSpanId !== undefined && span.parentSpanId !== '') out.field(0x22, Buffer.from(span.parentSpanId, 'hex'))
   out.text(0x2a, name)
   out.varint(0x30)
@@ -75,10 +77,11 @@ export function readSpans(
     const span = new SpanCursor(edits, () => {})
     return Array.from({ length: edits.index.itemCount }, (_, i) => {
       span.moveTo(i)
-      const { traceId, spanId, parentSpanId, name, kind, startTimeUnixNano, endTimeUnixNano, statusCode, scopeName } = span
+      const { traceId, spanId, traceState, parentSpanId, name, kind, startTimeUnixNano, endTimeUnixNano, statusCode, scopeName } = span
+      const ids = { traceId, spanId, traceState, parentSpanId }
       const attributes = Object.fromEntries(span.attributes)
       const resource = Object.fromEntries(span.resource)
-      return { traceId, spanId, parentSpanId, name, kind, startTimeUnixNano, endTimeUnixNano, statusCode, attributes, resource, scopeName }
+      return { ...ids, name, kind, startTimeUnixNano, endTimeUnixNano, statusCode, attributes, resource, scopeName }
     })
   })
 }
