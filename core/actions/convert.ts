@@ -16,7 +16,7 @@ function writeText(out: ByteWriter, value: AttributeValue): boolean {
 }
 
 /** Bytes in base64, lists and maps in JSON. What JSON cannot say in them (NaN, infinity) makes the text empty, as in the Collector. */
-function textOf(value: AttributeValue): string {
+export function textOf(value: AttributeValue): string {
   if (value === null) return ''
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
   if (Object.is(value, -0)) return '-0'

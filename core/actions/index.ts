@@ -2,4 +2,5 @@
 
 export { type ActionConfig } from './action-config.ts'
 export { Actions } from './actions.ts'
+export { textOf } from './convert.ts'
 export { ITEMS, type Owner, RESOURCES } from './owners.ts'
