@@ -245,6 +245,29 @@ t.test('what waits stays within its bytes, and one giant trace within its share'
   t.ok(owner.causes.crowded > 1000)
 })
 
+t.test('a flood of small spans from many origins is decided early, and never refused for want of room', async (t) => {
+  const maxBytes = 32 * 2 ** 20
+  const { buffer, owner } = bufferOf({ maxBytes })
+  owner.keeps = () => false
+  let most = 0
+  for (let n = 0; n < 60; n++) {
+    const batch = tracesBatch([
+      {
+        spans: Array.from({ length: 5000 }, (_, i) => ({
+          name: '',
+          traceId: (5000 * n + i + 1).toString(16).padStart(32, '0'),
+          spanId: '01'.repeat(8),
+        })),
+      },
+    ])
+    buffer.take({ ...batch, origin: { tenant: `${n % 7}`, headers: new Map() } })
+    owner.memory.clear()
+    most = Math.max(most, buffer.bytes)
+  }
+  t.equal(owner.dropped + buffer.openTraces, 300_000)
+  t.ok(most <= 1.1 * maxBytes, `${most} bytes`)
+})
+
 t.test('while what was kept does not leave, new spans are refused and nobody is decided early for nothing', async (t) => {
   const { buffer, owner } = bufferOf({ maxBytes: 32 * 2 ** 20 })
   owner.keeps = () => true

@@ -24,6 +24,8 @@ const LEAVING = 2
 const LARGEST_SHARE = 8
 /** While more than this part of the budget waits to be handed on, more decisions would not make room. */
 const LEAVING_SHARE = 4
+/** So many traces are decided early at once, before somebody else may hold the most. */
+const MOST_AT_ONCE = 64
 /** When a sender that found no room should come back. */
 const RETRY_FULL_MS = 1000
 
@@ -51,6 +53,8 @@ export class TraceBuffer {
   #leavingBytes = 0
   #leavingRefs: Int32Array = new Int32Array(4096)
   readonly #largestBytes: number
+  /** How many are decided where there is one too many: whoever holds the most is not looked for each time. */
+  readonly #crowd: number
   /** Of the last `take`: spans that came after their trace was dropped, or kept, and traces that began. */
   lateDropped = 0
   lateKept = 0
@@ -64,6 +68,7 @@ export class TraceBuffer {
     this.#options = options
     this.#owner = owner
     this.#largestBytes = Math.min(options.largestBytes ?? Infinity, options.maxBytes / LARGEST_SHARE)
+    this.#crowd = Math.min(MOST_AT_ONCE, Math.ceil(options.maxTraces / 1000))
     const table = (this.table = new TraceTable(options.ownCells))
     this.#origins = new OriginNumbers((number, key, origin) => ({
       number,
@@ -169,7 +174,7 @@ export class TraceBuffer {
     if (remembered === 'dropped') return NOBODY
     if (remembered === 'gone') return GONE
     const { table } = this
-    if (remembered === 'unknown' && this.#options.decidesEarly && this.#open >= this.#options.maxTraces) this.#decideOldest(1, 0)
+    if (remembered === 'unknown' && this.#options.decidesEarly && this.#open >= this.#options.maxTraces) this.#decideOldest(this.#crowd, 0)
     const trace = table.add(a, b, c, d, origin.number, nowMs)
     origin.traces++
     const at = trace * table.stride
@@ -219,9 +224,9 @@ export class TraceBuffer {
     if (!decidesEarly && this.#open >= maxTraces) throw new RetryableError('num_traces are open already', { retryAfterMs: RETRY_FULL_MS })
     const missing = (): number => this.bytes + this.#slabs.growthFor(bytes) + outsideBytes - maxBytes
     if (missing() <= 0) return
-    // What is decided gives its memory back a slab at a time: the oldest two may hold others' spans, too.
-    if (decidesEarly && (this.#leavingBytes + outsideBytes) * LEAVING_SHARE < maxBytes)
-      this.#decideOldest(Infinity, missing() + 2 * SLAB_BYTES)
+    // What is decided gives its memory back a slab at a time, and a slab may hold others' spans, too: so it is done until there is room.
+    while (decidesEarly && missing() > 0 && this.#open > 0 && (this.#leavingBytes + outsideBytes) * LEAVING_SHARE < maxBytes)
+      this.#decideOldest(Infinity, missing() + SLAB_BYTES)
     // An empty buffer takes anything: what is larger than the whole of it would never be taken otherwise.
     if (missing() <= 0 || (this.#open + this.#leaving === 0 && outsideBytes === 0)) return
     throw new RetryableError('the buffer of waiting spans is full', { retryAfterMs: RETRY_FULL_MS })
@@ -230,7 +235,7 @@ export class TraceBuffer {
   /** Of whoever holds the most, so that a flood from one origin takes nobody else's place. Until so many traces and so many bytes are decided. */
   #decideOldest(maxTraces: number, bytes: number): void {
     let left = maxTraces
-    let missing = Math.max(bytes, 1)
+    let missing = bytes === 0 ? Infinity : bytes
     while (left > 0 && missing > 0 && this.#open > 0) {
       let most: OriginLines | undefined
       for (const one of this.#origins.all())
@@ -238,7 +243,7 @@ export class TraceBuffer {
       if (most === undefined) return
       const traces: number[] = []
       // A few dozen at once, then somebody else may hold the most.
-      while (traces.length < Math.min(left, 64) && missing > 0) {
+      while (traces.length < Math.min(left, MOST_AT_ONCE) && missing > 0) {
         const trace = this.#oldest(most)
         if (trace < 0) break
         this.#leaveLine(trace, most)
