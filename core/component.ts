@@ -11,7 +11,7 @@ export interface Consumer {
    * Rejects with PermanentError (these bytes can never succeed), RetryableError, or PartialError (the rest was taken): a new one for each
    * batch. Whoever makes another of an error from downstream gives that as its `cause`, or the ledger counts its items twice.
    * `deadlineMs` is on the monotonic clock: nobody waits for the answer after it, so retrying ends there. Infinity where a queue
-   * owns the batch. A caller that goes away cancels nothing: its bytes may travel with others'.
+   * owns the batch: then an exporter tries once, for the queue offers again. A caller that goes away cancels nothing: its bytes may travel with others'.
    */
   consume(batch: Batch, deadlineMs: number): Promise<void>
 }

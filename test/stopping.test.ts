@@ -2,12 +2,13 @@
 // could not be served any more knows it.
 
 import { connect } from 'node:http2'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { Signal } from '../core/index.ts'
 import { numberedItems } from '../core/testing/index.ts'
 import { account, lastAccounts } from './accounts.ts'
 import { httpBackend } from './backend.ts'
-import { running } from './program.ts'
+import { running, start } from './program.ts'
 import { sendGrpc, sendHttp } from './senders.ts'
 
 const UNAVAILABLE = 14
@@ -94,3 +95,42 @@ service:
 
 t.test('without a queue', (t) => story(t, '{ enabled: false }'))
 t.test('with a queue', (t) => story(t, '{ enabled: true, num_consumers: 2, queue_size: 100000 }'))
+
+t.test('on disk: with a destination that is away stopping takes no time, and the next run has what was answered', async (t) => {
+  let isAway = true
+  const backend = await httpBackend(t, (response) => {
+    if (isAway) response.writeHead(503).end()
+    return isAway
+  })
+  const yaml = `
+receivers: { otlp: { protocols: { http: { endpoint: "127.0.0.1:0" } } } }
+extensions: { file_storage: { directory: ./storage } }
+exporters: { otlp_http: { endpoint: "http://${backend.address}", sending_queue: { enabled: true, storage: file_storage } } }
+service:
+  extensions: [file_storage]
+  drain_timeout: 50s
+  telemetry: { metrics: { level: none } }
+  pipelines: { traces: { receivers: [otlp], exporters: [otlp_http] } }
+`
+  const folder = t.testdir({ 'a.yaml': yaml })
+  const first = start(t, ['run', '--config', join(folder, 'a.yaml')])
+  await first.says(/^ready in/m)
+  for (const n of [0, 1]) {
+    const chunk = numberedItems('traces', ITEMS, n * ITEMS).chunks[0]!
+    t.equal((await sendHttp(first.url('receivers.otlp'), 'traces', chunk)).status, 200)
+  }
+  await first.says(/does not take data now/)
+  // If it waited for the destination, the test would end before it does.
+  first.child.kill('SIGTERM')
+  t.equal(await first.ended, 0)
+  t.match(first.said(), /traces → otlp_http: 10 received, 0 delivered, 10 kept in the queue/)
+
+  isAway = false
+  const second = start(t, ['run', '--config', join(folder, 'a.yaml')])
+  await second.says(/^ready in/m)
+  while (backend.taken.count('traces') < 2 * ITEMS) await new Promise((resolve) => setTimeout(resolve, 10))
+  second.child.kill('SIGTERM')
+  t.equal(await second.ended, 0)
+  t.match(second.said(), /traces → otlp_http: 0 received, 10 from an earlier run, 10 delivered/)
+  t.same(backend.taken.numbers('traces'), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+})

@@ -34,6 +34,9 @@ function skippingClock(): Clock & { readonly pauses: number[] } {
   }
 }
 
+/** A deadline that no test reaches. */
+const LATE = 1e9
+
 const options: RetryOptions = {
   enabled: true,
   initialIntervalMs: 100,
@@ -52,7 +55,7 @@ function failing(times: number, error: () => Error): { readonly attempt: () => P
 t.test('pauses grow up to the longest, and a success ends them', async (t) => {
   const clock = skippingClock()
   const { attempt } = failing(6, () => new RetryableError('not now'))
-  await new Retry(options, clock).run(attempt, Infinity, never)
+  await new Retry(options, clock).run(attempt, LATE, never)
   t.same(clock.pauses, [100, 200, 400, 800, 1000, 1000])
 })
 
@@ -64,7 +67,7 @@ t.test('jitter stays within its factor', async (t) => {
   ] as const) {
     const clock = skippingClock()
     const { attempt } = failing(1, () => new RetryableError('not now'))
-    await new Retry({ ...options, randomizationFactor: 0.5 }, clock, () => random).run(attempt, Infinity, never)
+    await new Retry({ ...options, randomizationFactor: 0.5 }, clock, () => random).run(attempt, LATE, never)
     t.same(clock.pauses, [expected])
   }
 })
@@ -73,18 +76,18 @@ t.test('what the destination asks for comes before our own pause, where it is lo
   const clock = skippingClock()
   const waits = [3000, 10]
   const { attempt } = failing(2, () => new RetryableError('busy', { retryAfterMs: waits.shift()! }))
-  await new Retry(options, clock).run(attempt, Infinity, never)
+  await new Retry(options, clock).run(attempt, LATE, never)
   t.same(clock.pauses, [3000, 200])
 })
 
 t.test('only what may pass is tried again', async (t) => {
   for (const error of [new PermanentError('never'), new PartialError(1, 'one'), new TypeError('a bug')]) {
     const { attempt, count } = failing(1, () => error)
-    await t.rejects(new Retry(options, skippingClock()).run(attempt, Infinity, never), error)
+    await t.rejects(new Retry(options, skippingClock()).run(attempt, LATE, never), error)
     t.equal(count(), 1)
   }
   const { attempt, count } = failing(1, () => new RetryableError('not now'))
-  await t.rejects(new Retry({ ...options, enabled: false }, skippingClock()).run(attempt, Infinity, never), /not now/)
+  await t.rejects(new Retry({ ...options, enabled: false }, skippingClock()).run(attempt, LATE, never), /not now/)
   t.equal(count(), 1)
 })
 
@@ -137,7 +140,7 @@ t.test('it never runs past the deadline, whatever the keys say', async () => {
 t.test('the longest time of all its attempts is bounded too', async (t) => {
   const clock = skippingClock()
   const { attempt } = failing(100, () => new RetryableError('not now'))
-  await t.rejects(new Retry({ ...options, maxElapsedMs: 1000 }, clock).run(attempt, Infinity, never), RetryableError)
+  await t.rejects(new Retry({ ...options, maxElapsedMs: 1000 }, clock).run(attempt, LATE, never), RetryableError)
   t.same(clock.pauses, [100, 200, 400])
 })
 
@@ -145,13 +148,13 @@ t.test('a broken connection is followed at once by a new one, but not for ever',
   const clock = skippingClock()
   const errors = [1, 2, 3, 0, 4].map((n) => (n === 0 ? new RetryableError('not now') : new BrokenConnectionError(`broken ${n}`)))
   const { attempt, count } = failing(errors.length, () => errors.shift()!)
-  await new Retry(options, clock).run(attempt, Infinity, never)
+  await new Retry(options, clock).run(attempt, LATE, never)
   t.same(clock.pauses, [100, 200], 'a pause after the third in a row, and after what was no broken connection')
   t.equal(count(), 6)
   for (const run of [
-    new Retry({ ...options, enabled: false }, clock).run(() => Promise.reject(new BrokenConnectionError('broken')), Infinity, never),
+    new Retry({ ...options, enabled: false }, clock).run(() => Promise.reject(new BrokenConnectionError('broken')), LATE, never),
     new Retry(options, clock).run(() => Promise.reject(new BrokenConnectionError('broken')), clock.monotonicMs(), never),
-    new Retry(options, clock).run(() => Promise.reject(new BrokenConnectionError('broken')), Infinity, AbortSignal.abort()),
+    new Retry(options, clock).run(() => Promise.reject(new BrokenConnectionError('broken')), LATE, AbortSignal.abort()),
   ])
     await t.rejects(run, { name: 'RetryableError', message: 'broken' })
 })
@@ -168,13 +171,16 @@ t.test('while somebody waits no pause grows past a second', async (t) => {
     never,
   )
   t.same(other.pauses, [5000, 5000], 'who wants longer ones has them')
-  const queued = skippingClock()
-  await new Retry({ ...options, maxIntervalMs: 30_000 }, queued).run(
-    failing(6, () => new RetryableError('not now')).attempt,
-    Infinity,
-    never,
-  )
-  t.same(queued.pauses, [100, 200, 400, 800, 1600, 3200])
+})
+
+t.test('where a queue owns the batch there is one attempt, and a new connection for one that broke', async (t) => {
+  const clock = skippingClock()
+  const { attempt, count } = failing(100, () => new RetryableError('not now'))
+  const error = await new Retry(options, clock).run(attempt, Infinity, never).catch((error: unknown) => error)
+  t.equal((error as RetryableError).retryAfterMs, undefined, 'the destination has not asked for a pause')
+  const broken = failing(2, () => new BrokenConnectionError('broken'))
+  await new Retry(options, clock).run(broken.attempt, Infinity, never)
+  t.same([count(), broken.count(), clock.pauses], [1, 3, []])
 })
 
 t.test('aborting ends a pause', async (t) => {
@@ -182,7 +188,7 @@ t.test('aborting ends a pause', async (t) => {
   let cancelled = 0
   const clock: Clock = { ...systemClock, after: () => ({ cancel: () => void cancelled++ }) }
   const { attempt, count } = failing(100, () => new RetryableError('not now'))
-  const run = new Retry(options, clock).run(attempt, Infinity, abort.signal)
+  const run = new Retry(options, clock).run(attempt, LATE, abort.signal)
   await new Promise(setImmediate)
   abort.abort()
   await t.rejects(run, RetryableError)

@@ -34,7 +34,7 @@ export const retrySchema = {
       format: 'duration',
       default: '0s',
       description:
-        'After this long the batch is given back; behind a queue that means lost. 0 is without limit: until the sender stops waiting, or for as long as the queue has room.',
+        'After this long the batch is given back; behind a queue in memory that means lost, behind one on disk the dead letters have it. 0 is without limit: until the sender stops waiting, or for as long as the queue has room.',
     },
   },
 } as const

@@ -30,11 +30,11 @@ export class Retry {
 
   /**
    * Runs `attempt` until it succeeds or fails with anything but a RetryableError. Gives up, with the last one, as soon as the next
-   * attempt would begin at `deadlineMs` or later: the sender learns early, and how long to wait. `abort` ends a pause.
+   * attempt would begin at `deadlineMs` or later: the sender learns early, and how long to wait. `abort` ends a pause. With a deadline of
+   * Infinity, where a queue owns the batch, there is one attempt: the queue offers again, and knows sooner that the destination is down.
    */
   async run(attempt: () => Promise<void>, deadlineMs: number, abort: AbortSignal): Promise<void> {
     const end = Math.min(deadlineMs, this.#clock.monotonicMs() + this.#options.maxElapsedMs)
-    const isWaitedFor = deadlineMs !== Infinity
     let broken = 0
     for (let failures = 0; ; failures++) {
       try {
@@ -46,7 +46,8 @@ export class Retry {
           failures--
           continue
         }
-        const pauseMs = Math.max(this.#pauseMs(failures, isWaitedFor), error.retryAfterMs ?? 0)
+        if (deadlineMs === Infinity) throw error
+        const pauseMs = Math.max(this.#pauseMs(failures), error.retryAfterMs ?? 0)
         const late = this.#clock.monotonicMs() + pauseMs >= end
         if (!this.#options.enabled || late || abort.aborted) throw giveUp(error, pauseMs)
         await this.#pause(pauseMs, abort)
@@ -59,11 +60,10 @@ export class Retry {
     return this.#options.enabled && broken > 0 && broken <= AT_ONCE
   }
 
-  #pauseMs(failures: number, isWaitedFor: boolean): number {
-    const { initialIntervalMs, maxIntervalMs, multiplier, randomizationFactor } = this.#options
-    const longest = isWaitedFor ? Math.min(maxIntervalMs, Math.max(initialIntervalMs, WAITED_FOR_MAX_MS)) : maxIntervalMs
-    const interval = Math.min(longest, initialIntervalMs * multiplier ** failures)
-    return interval * (1 + randomizationFactor * (2 * this.#random() - 1))
+  #pauseMs(failures: number): number {
+    const { initialIntervalMs, maxIntervalMs } = this.#options
+    const longest = Math.min(maxIntervalMs, Math.max(initialIntervalMs, WAITED_FOR_MAX_MS))
+    return pauseMsOf({ ...this.#options, maxIntervalMs: longest }, failures, this.#random())
   }
 
   #pause(ms: number, abort: AbortSignal): Promise<void> {
@@ -76,6 +76,13 @@ export class Retry {
     abort.addEventListener('abort', wake, { once: true })
     return promise.finally(() => abort.removeEventListener('abort', wake))
   }
+}
+
+/** The pause after so many failures in a row, from 0; `random` is from 0 to below 1. */
+export function pauseMsOf(options: RetryOptions, failures: number, random: number): number {
+  const { initialIntervalMs, maxIntervalMs, multiplier, randomizationFactor } = options
+  const interval = Math.min(maxIntervalMs, initialIntervalMs * multiplier ** failures)
+  return interval * (1 + randomizationFactor * (2 * random - 1))
 }
 
 function giveUp(error: RetryableError, pauseMs: number): RetryableError {

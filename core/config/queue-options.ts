@@ -1,6 +1,6 @@
 // `sending_queue`, as exporters put it into their schemas: the Collector's keys, and what they come to. Core makes the queue.
 
-import { parseDuration } from './duration.ts'
+import { type RetryOptions, retryOptionsOf, type retrySchema } from '../client/retry-options.ts'
 import type { ConfigOf, ConfigSchema } from './schema.ts'
 
 /**
@@ -58,10 +58,19 @@ export interface QueueOptions {
   readonly blockOnOverflow: boolean
   /** The id of the extension that keeps it. */
   readonly storage: string | undefined
-  /** What the exporter gives up with RetryableError is lost: its own `retry_on_failure` has a limit. Otherwise it is offered again. */
-  readonly givesUp: boolean
+  /** How it offers again what the destination does not take now. */
+  readonly retry: RetryOptions
 }
 
+/** For exporters without `retry_on_failure`. */
+const DEFAULT_RETRY: RetryOptions = {
+  enabled: true,
+  initialIntervalMs: 1000,
+  maxIntervalMs: 30_000,
+  multiplier: 2,
+  randomizationFactor: 0.5,
+  maxElapsedMs: Infinity,
+}
 const DEFAULT_SIZE = 1000
 const DEFAULT_MEMORY_BYTES = 256 * 1024 * 1024
 const DEFAULT_WINDOW_BYTES = 64 * 1024 * 1024
@@ -71,7 +80,7 @@ export function queueOptionsOf(schema: ConfigSchema, config: unknown): QueueOpti
   if (schema.properties?.['sending_queue'] !== queueSchema) return undefined
   const { sending_queue: queue, retry_on_failure: retry } = config as {
     readonly sending_queue: ConfigOf<typeof queueSchema>
-    readonly retry_on_failure?: { readonly enabled?: boolean; readonly max_elapsed_time?: string }
+    readonly retry_on_failure?: ConfigOf<typeof retrySchema>
   }
   if (!queue.enabled) return undefined
   const { storage } = queue
@@ -82,6 +91,6 @@ export function queueOptionsOf(schema: ConfigSchema, config: unknown): QueueOpti
     maxBytes: queue.max_bytes ?? (storage === undefined ? DEFAULT_MEMORY_BYTES : DEFAULT_WINDOW_BYTES),
     storage,
     blockOnOverflow: queue.block_on_overflow,
-    givesUp: retry?.enabled === false || (retry?.max_elapsed_time !== undefined && parseDuration(retry.max_elapsed_time) > 0),
+    retry: retry === undefined ? DEFAULT_RETRY : retryOptionsOf(retry),
   }
 }

@@ -2,6 +2,8 @@
 // never be delivered with the dead letters. Both queues hold one.
 
 import type { Batch } from '../batch.ts'
+import { pauseMsOf } from '../client/retry.ts'
+import type { RetryOptions } from '../client/retry-options.ts'
 import type { Clock } from '../clock.ts'
 import type { Consumer, Logger } from '../component.ts'
 import { type ConsumeError, PartialError, PermanentError, RetryableError, asConsumeError } from '../errors.ts'
@@ -10,21 +12,22 @@ import { countItems } from '../otlp/count.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import { FanOut } from './fan-out.ts'
 
-/** Pauses between two offers of what the exporter gave back, in milliseconds: the first, doubled each time up to the longest. */
-const FIRST_PAUSE_MS = 1000
-const LONGEST_PAUSE_MS = 30_000
-
 export interface CourierOptions {
   readonly id: string
   readonly exporter: Consumer
-  /** What the exporter gives back as retryable has found its end there: it has retried as long as its configuration allows. */
-  readonly givesUp: boolean
+  readonly retry: RetryOptions
   readonly clock: Clock
   readonly log: Logger
   /** Told each time that nothing is taken now. */
   readonly onFailing?: () => void
   /** Without it, what cannot be delivered is lost, and the log says so. */
   readonly deadLetters?: Pick<DeadLetters, 'add'> | undefined
+}
+
+/** Of one offer: what went wrong, and whether there is time for another. */
+interface Outcome {
+  readonly error: ConsumeError | undefined
+  readonly again: boolean
 }
 
 /** Hears of every part of a batch that has its fate: of how many items. */
@@ -50,13 +53,18 @@ export class Courier {
 
   /** Settles with true once everything in the batch has a fate, with false where `stop` came first. */
   async deliver(batch: Batch, account: DestinationAccount, settled: Settled): Promise<boolean> {
+    const { retry, clock } = this.#options
+    const end = clock.monotonicMs() + retry.maxElapsedMs
     let rest: Batch | undefined = batch
     for (let failures = 0; ; failures++) {
       const error = await this.#offer(rest)
-      rest = await this.#settle(rest, account, error, settled)
+      const asked = error instanceof RetryableError ? error.retryAfterMs : undefined
+      const pauseMs = Math.max(pauseMsOf(retry, failures, Math.random()), asked ?? 0)
+      const again = retry.enabled && clock.monotonicMs() + pauseMs < end
+      rest = await this.#settle(rest, { error, again }, account, settled)
       if (rest === undefined) return true
       if (this.#stopped) return false
-      await this.#pause(error, failures)
+      await this.#pause(pauseMs, asked !== undefined)
       if (this.#stopped) return false
     }
   }
@@ -93,21 +101,22 @@ export class Courier {
   }
 
   /** What became of a batch, or of its chunks where their fates differ. Returns what must be offered again. */
-  async #settle(batch: Batch, account: DestinationAccount, error: ConsumeError | undefined, settled: Settled): Promise<Batch | undefined> {
+  async #settle(batch: Batch, outcome: Outcome, account: DestinationAccount, settled: Settled): Promise<Batch | undefined> {
+    const { error } = outcome
     const chunks = error instanceof PermanentError ? undefined : error?.chunks
-    if (chunks === undefined) return (await this.#has(batch, error, account, settled)) ? undefined : batch
+    if (chunks === undefined) return (await this.#has(batch, outcome, account, settled)) ? undefined : batch
     const again: Uint8Array[] = []
     for (const [i, chunk] of batch.chunks.entries()) {
       const one = { ...batch, chunks: [chunk], count: countItems(batch.signal, chunk) }
-      if (!(await this.#has(one, chunks.get(i), account, settled))) again.push(chunk)
+      if (!(await this.#has(one, { ...outcome, error: chunks.get(i) }, account, settled))) again.push(chunk)
     }
     if (again.length === 0) return undefined
     return { ...batch, chunks: again, count: again.reduce((sum, chunk) => sum + countItems(batch.signal, chunk), 0) }
   }
 
   /** False where `batch` has no fate yet. */
-  async #has(batch: Batch, error: ConsumeError | undefined, account: DestinationAccount, settled: Settled): Promise<boolean> {
-    if (error instanceof RetryableError && !this.#options.givesUp) return false
+  async #has(batch: Batch, { error, again }: Outcome, account: DestinationAccount, settled: Settled): Promise<boolean> {
+    if (error instanceof RetryableError && again) return false
     const { count } = batch
     const refused = error === undefined ? 0 : error instanceof PartialError ? Math.min(error.refused, count) : count
     if (refused > 0 && !(await this.#lay(batch, account, refused, error!.message))) return false
@@ -136,9 +145,8 @@ export class Courier {
     }
   }
 
-  #pause(error: ConsumeError | undefined, failures: number): Promise<void> {
-    const asked = error instanceof RetryableError ? error.retryAfterMs : undefined
-    const ms = asked ?? Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** failures)
+  /** `asked`: by the destination, which then is not asked any sooner. */
+  #pause(ms: number, asked: boolean): Promise<void> {
     return new Promise((resolve) => {
       const wake = (): void => {
         timer.cancel()
@@ -146,7 +154,7 @@ export class Courier {
         resolve()
       }
       const timer = this.#options.clock.after(ms, wake)
-      this.#pauses.set(wake, asked !== undefined)
+      this.#pauses.set(wake, asked)
     })
   }
 }

@@ -24,7 +24,14 @@ const options: QueueOptions = {
   sizer: 'requests',
   maxBytes: 1 << 26,
   blockOnOverflow: false,
-  givesUp: false,
+  retry: {
+    enabled: true,
+    initialIntervalMs: 1000,
+    maxIntervalMs: 30_000,
+    multiplier: 2,
+    randomizationFactor: 0,
+    maxElapsedMs: Infinity,
+  },
   storage: 'file_storage',
 }
 /** The bytes in memory of a batch that `numberedSpans` makes. */
@@ -42,7 +49,7 @@ async function run(disk: MemoryStorage, more: Partial<QueueOptions> = {}, readab
   let log: MemoryLog | undefined
   const queue = new DurableQueue({
     options: whole,
-    courier: { id: 'exporter', exporter: end, givesUp: whole.givesUp, clock, log: settings.log, deadLetters },
+    courier: { id: 'exporter', exporter: end, retry: whole.retry, clock, log: settings.log, deadLetters },
     open: async () => {
       log = await disk.open('queue')
       log.readable = readable
@@ -69,7 +76,7 @@ lifecycleSuite(
   async () => {
     const settings = new TestSettings('exporter')
     const { clock, log } = settings
-    const courier = { id: 'exporter', exporter: new CollectingConsumer(), givesUp: false, clock, log }
+    const courier = { id: 'exporter', exporter: new CollectingConsumer(), retry: options.retry, clock, log }
     return new DurableQueue({ options, courier, open: () => new MemoryStorage().open('queue'), ledger: new Ledger() })
   },
 )
@@ -315,7 +322,7 @@ t.test('of a merged batch each part has its own fate', async (t) => {
 })
 
 t.test('where retrying has a limit, its end is the dead letters', async (t) => {
-  const { entry, end, row, queue } = await run(new MemoryStorage(), { givesUp: true })
+  const { entry, end, row, queue } = await run(new MemoryStorage(), { retry: { ...options.retry, enabled: false } })
   end.refuse = () => {
     throw new RetryableError('still down')
   }

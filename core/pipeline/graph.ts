@@ -237,9 +237,9 @@ class GraphBuilder {
     const options = queueOptionsOf(factory.schema, config)
     if (options === undefined) return
     const { clock, log: logOf, ledger } = this.#wiring
-    const { givesUp, storage } = options
+    const { retry, storage } = options
     const log = logOf(id)
-    const parts = { id, exporter, givesUp, clock, log }
+    const parts = { id, exporter, retry, clock, log }
     let queue: SendingQueue | DurableQueue
     if (storage === undefined) {
       queue = new SendingQueue(new Courier({ ...parts, deadLetters: this.#serviceDeadLetters() }), options, clock, log)

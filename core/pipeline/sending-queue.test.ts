@@ -15,7 +15,14 @@ const options: QueueOptions = {
   sizer: 'requests',
   maxBytes: 1 << 30,
   blockOnOverflow: false,
-  givesUp: false,
+  retry: {
+    enabled: true,
+    initialIntervalMs: 1000,
+    maxIntervalMs: 30_000,
+    multiplier: 2,
+    randomizationFactor: 0,
+    maxElapsedMs: Infinity,
+  },
   storage: undefined,
 }
 
@@ -25,7 +32,7 @@ function make(more: Partial<QueueOptions> = {}) {
   const settings = new TestSettings('exporter', clock)
   const end = new CollectingConsumer()
   const whole = { ...options, ...more }
-  const courier = new Courier({ id: 'exporter', exporter: end, givesUp: whole.givesUp, clock, log: settings.log })
+  const courier = new Courier({ id: 'exporter', exporter: end, retry: whole.retry, clock, log: settings.log })
   const queue = new SendingQueue(courier, whole, clock, settings.log)
   const ledger = new Ledger()
   const account = ledger.pipeline('traces', ['exporter'])
@@ -136,7 +143,7 @@ t.test('what the destination cannot take now is offered again, with pauses that 
 })
 
 t.test('where retrying has a limit, its end is a loss that is logged and counted', async (t) => {
-  const { entry, end, row, settings, queue } = make({ givesUp: true })
+  const { entry, end, row, settings, queue } = make({ retry: { ...options.retry, enabled: false } })
   end.refuse = () => {
     throw new RetryableError('still down')
   }
@@ -223,15 +230,24 @@ t.test('a long line stays in order while it is compacted', async (t) => {
   )
 })
 
+const retryDefaults = {
+  enabled: true,
+  initial_interval: '500ms',
+  max_interval: '30s',
+  multiplier: 1.5,
+  randomization_factor: 0.5,
+  max_elapsed_time: '0s',
+}
+
 t.test('settings become options only where the schema has the queue and it is enabled', async (t) => {
   const queue = { enabled: true, num_consumers: 3, queue_size: 9, sizer: 'items', max_bytes: 5, block_on_overflow: true }
   const schema = { properties: { sending_queue: queueSchema } }
   const expected = { consumers: 3, size: 9, sizer: 'items', maxBytes: 5, blockOnOverflow: true }
-  t.match(queueOptionsOf(schema, { sending_queue: queue }), { ...expected, givesUp: false })
-  const retry = (more: object): object => ({ sending_queue: queue, retry_on_failure: { enabled: true, max_elapsed_time: '0s', ...more } })
-  t.match(queueOptionsOf(schema, retry({})), { givesUp: false })
-  t.match(queueOptionsOf(schema, retry({ enabled: false })), { givesUp: true })
-  t.match(queueOptionsOf(schema, retry({ max_elapsed_time: '5m' })), { givesUp: true })
+  t.match(queueOptionsOf(schema, { sending_queue: queue }), { ...expected, retry: { enabled: true, maxElapsedMs: Infinity } })
+  const retry = (more: object): object => ({ sending_queue: queue, retry_on_failure: { ...retryDefaults, ...more } })
+  t.match(queueOptionsOf(schema, retry({})), { retry: { enabled: true, initialIntervalMs: 500, maxElapsedMs: Infinity } })
+  t.match(queueOptionsOf(schema, retry({ enabled: false })), { retry: { enabled: false } })
+  t.match(queueOptionsOf(schema, retry({ max_elapsed_time: '5m' })), { retry: { maxElapsedMs: 300_000 } })
   t.equal(queueOptionsOf(schema, { sending_queue: { ...queue, enabled: false } }), undefined)
   t.equal(queueOptionsOf({ properties: { sending_queue: { type: 'object' } } }, { sending_queue: queue }), undefined)
   t.equal(queueOptionsOf({}, { sending_queue: queue }), undefined)

@@ -344,7 +344,7 @@ t.test('a component has logs of its own where its configuration names a storage:
     'traces/b': 'receiver > processor > exporter',
     'traces/c': 'receiver > other > exporter',
   })
-  const processor: Configured<ProcessorFactory> = { id: 'processor', factory: keeping as ProcessorFactory, config: { storage: 'disk' } }
+  const processor: Configured<ProcessorFactory> = { id: 'processor', factory: keeping, config: { storage: 'disk' } }
   const service = await start({
     ...config,
     extensions: new Map([['disk', { id: 'disk', factory: storage, config: {} }]]),

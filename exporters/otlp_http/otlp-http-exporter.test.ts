@@ -329,7 +329,7 @@ t.test('the abort signal cuts what is in flight and what pauses', async (t) => {
     endpoint,
     retry_on_failure: { ...configOf({}).retry_on_failure, initial_interval: '1h', max_interval: '1h' },
   })
-  const paused = t.rejects(pausing.consume(batchOf('one'), Infinity), { name: 'RetryableError', message: /503/ })
+  const paused = t.rejects(pausing.consume(batchOf('one'), soon(1e7)), { name: 'RetryableError', message: /503/ })
   while (received.length < 1) await new Promise(setImmediate)
   const cut = t.rejects(sending.consume(batchOf('two'), Infinity), { name: 'RetryableError' })
   while (received.length < 2) await new Promise(setImmediate)
@@ -371,7 +371,7 @@ t.test('an operator reads in the log what senders are told, once, and when it is
   const { endpoint } = await backend(t, (response, nth) => response.writeHead([503, 503, 200, 400, 400][nth - 1]!).end())
   const settings = new TestSettings('otlp_http', systemClock)
   const exporter = await factory.create(configOf({ endpoint }), settings)
-  await exporter.consume(batchOf('a'), Infinity)
+  await exporter.consume(batchOf('a'), soon(1e7))
   await t.rejects(exporter.consume(batchOf('b'), Infinity), PermanentError)
   await t.rejects(exporter.consume(batchOf('c'), Infinity), PermanentError)
   t.match(settings.lines, [
