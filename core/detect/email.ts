@@ -1,15 +1,61 @@
-// The detector of e-mail addresses.
+// The detector of e-mail addresses, also where they stand in a URL with `%40`.
 
 import type { Detector, Finding } from './detector.ts'
+
+/** Octets in RFC 5321; here in UTF-16 units. */
+const LONGEST_LOCAL = 64
+const LONGEST_DOMAIN = 255
+
+/**
+ * One character of a local part, at the end of a text. RFC 5322 allows more (`=/?{|`), which in telemetry stands between a name and its
+ * value; of what is escaped in a URL, `+`, `-`, `.` and `_` belong to it.
+ */
+const LOCAL = /(?:[\w.+'!#$&*^`~\-\p{L}\p{N}]|%2[BbDdEe]|%5[Ff])+$/u
+const QUOTED_LOCAL = /"[^"\\\r\n]+"$/
+const DOMAIN = /^(?:[\p{L}\p{N}](?:[\p{L}\p{N}\-_]{0,61}[\p{L}\p{N}])?\.)+(?:xn--[\w-]{1,59}|\p{L}{2,63})(?![\p{L}\p{N}])/u
+/** Names of files and not of countries: `logo@2x.png` is nobody's address. */
+const FILE = /\.(?:png|jpe?g|gif|webp|svg|css|scss|js|mjs|ts|tsx|jsx|json|html?|pdf|txt|xml|ya?ml|log|jar|exe|dll|woff2?)$/i
+const AT = /@|%40|%2540/g
 
 export const email: Detector = {
   name: 'email',
   anchors: ['at'],
   find(text) {
     const findings: Finding[] = []
-    const pattern = /[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+/g
-    for (let match = pattern.exec(text); match !== null; match = pattern.exec(text))
-      findings.push({ start: match.index, end: pattern.lastIndex })
+    let free = 0
+    AT.lastIndex = 0
+    for (let at = AT.exec(text); at !== null; at = AT.exec(text)) {
+      const end = domainEnd(text, AT.lastIndex)
+      const start = end < 0 ? -1 : localStart(text, at.index, free)
+      if (start < 0) continue
+      findings.push({ start, end })
+      free = end
+      AT.lastIndex = end
+    }
     return findings
   },
+}
+
+function domainEnd(text: string, from: number): number {
+  const domain = DOMAIN.exec(text.slice(from, from + LONGEST_DOMAIN))?.[0]
+  return domain === undefined || FILE.test(domain) ? -1 : from + domain.length
+}
+
+/** Where the local part that ends here starts, no earlier than `free`; -1 where there is none. */
+function localStart(text: string, end: number, free: number): number {
+  const before = text.slice(Math.max(free, end - 3 * LONGEST_LOCAL), end)
+  const local = before.endsWith('"') ? QUOTED_LOCAL.exec(before)?.[0] : lastOf(before)
+  if (local === undefined || local === '') return -1
+  return isPassword(text, end - local.length) ? -1 : end - local.length
+}
+
+/** Backwards, character by character: a pattern would begin anew at every one. */
+function lastOf(before: string): string | undefined {
+  const local = LOCAL.exec(before.slice(-LONGEST_LOCAL))?.[0]
+  return local?.replace(/^[.'`&*!#$^~-]+/, '')
+}
+
+/** `scheme://user:password@host` is no address: `url_secret` finds what is secret in it. */
+function isPassword(text: string, start: number): boolean {
+  return text[start - 1] === ':' && /:\/\/[^\s/@:]*:$/.test(text.slice(Math.max(0, start - 100), start))
 }
