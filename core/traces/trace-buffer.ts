@@ -225,8 +225,8 @@ export class TraceBuffer {
     const missing = (): number => this.bytes + this.#slabs.growthFor(bytes) + outsideBytes - maxBytes
     if (missing() <= 0) return
     // What is decided gives its memory back a slab at a time, and a slab may hold others' spans, too: so it is done until there is room.
-    while (decidesEarly && missing() > 0 && this.#open > 0 && (this.#leavingBytes + outsideBytes) * LEAVING_SHARE < maxBytes)
-      this.#decideOldest(Infinity, missing() + SLAB_BYTES)
+    const helps = (): boolean => this.#open > 0 && (this.#leavingBytes + outsideBytes) * LEAVING_SHARE < maxBytes
+    if (decidesEarly) while (missing() > 0 && helps()) this.#decideOldest(Infinity, missing() + SLAB_BYTES)
     // An empty buffer takes anything: what is larger than the whole of it would never be taken otherwise.
     if (missing() <= 0 || (this.#open + this.#leaving === 0 && outsideBytes === 0)) return
     throw new RetryableError('the buffer of waiting spans is full', { retryAfterMs: RETRY_FULL_MS })
