@@ -90,8 +90,8 @@ export interface Settings {
   /** The ledger: whoever does not hand an item on says why. */
   drop(count: number, reason: string): void
   /**
-   * The ledger: items that enter a pipeline here, and whose sender is this component; processors have it. Whoever answers its senders early says so of what it
-   * offers again after a refusal, which is in the ledger already.
+   * The ledger: items that enter a pipeline here, and whose sender is this component; processors have it. Whoever answers its senders early
+   * says so of what it offers again after a refusal, which is in the ledger already.
    */
   create?(count: number, reason: string): void
   /**
