@@ -146,6 +146,8 @@ t.test('hash_seed chooses by a hash, whose randomness it writes down', async (t)
     assert.equal(state.thresholdText, 'e668')
     assert.ok(keeps(state.threshold!, state.randomness!), 'any sampler after this one decides alike')
   }
+  const [known] = await spansThrough({ sampling_percentage: 100 }, [{ traceId: '338cf8ed60025e930b1317c7738869d7' }])
+  t.equal(known!.traceState, 'ot=rv:f3303a779e4333;th:0', "the Collector's randomness")
   const half = await spansThrough({ sampling_percentage: 50 }, spans)
   const ids = new Set(half.map(({ traceId }) => traceId))
   t.ok(

@@ -58,8 +58,9 @@ export class Records {
     arrived.threshold = threshold === '' ? undefined : parseThreshold(threshold)
     arrived.thresholdText = threshold
     if ((threshold !== '' && arrived.threshold === undefined) || (randomness !== '' && this.#explicit === undefined)) {
-      arrived.threshold = this.#explicit = undefined
       arrived.fail(arrival.MALFORMED)
+      // Kept by its priority, in the Collector: what it was kept by comes in the place of what is none.
+      arrived.isWritable = this.#mode.randomness === 'nowhere'
     }
   }
 
