@@ -46,6 +46,7 @@ export const SCENARIOS: readonly Scenario[] = [
     backend: true,
     goal: 4,
   },
+  { name: 'head-sample', pipeline: 'otlp/http → probabilistic_sampler: a tenth → nop', backend: false, goal: 3.5 },
   {
     name: 'tail-sample',
     pipeline: 'otlp/http → tail_sampling: errors, slow ones, a tenth of the rest, ten seconds → nop',
