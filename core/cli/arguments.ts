@@ -5,7 +5,7 @@ import { listed } from '../config/explain.ts'
 import { didYouMean } from '../config/nearest.ts'
 import { quoted } from '../printable.ts'
 
-export const COMMANDS = ['run', 'validate', 'components', 'quickstart', 'deadletter', 'queue'] as const
+export const COMMANDS = ['run', 'validate', 'components', 'quickstart', 'deadletter', 'queue', 'sampling'] as const
 export type Command = (typeof COMMANDS)[number]
 type Acting = 'deadletter' | 'queue'
 /** `deadletter list`: these commands do one of several things. */
@@ -39,6 +39,7 @@ const TAKES: Readonly<Record<string, readonly Option[]>> = {
   'deadletter replay': ['config', 'storage', 'exporter', 'to', 'all'],
   'deadletter drop': ['config', 'storage', 'exporter', 'all'],
   'queue stat': ['config', 'storage', 'json'],
+  'sampling try': ['json'],
 }
 const EVERYWHERE: readonly Option[] = ['config', 'help', 'version']
 
@@ -59,6 +60,10 @@ export type Arguments =
   | { readonly command: 'run' | 'validate' | 'components' | 'quickstart'; readonly files: readonly string[] }
   | { readonly command: 'deadletter'; readonly action: DeadLetterAction; readonly asked: Asked }
   | { readonly command: 'queue'; readonly asked: Asked }
+  | {
+      readonly command: 'sampling'
+      readonly asked: { readonly policies: string; readonly traces: readonly string[]; readonly json: boolean }
+    }
   | { readonly command: 'help' | 'version' }
   | { readonly command: undefined; readonly wrong: string }
 
@@ -92,6 +97,7 @@ function commandOf([name, ...more]: readonly string[], given: Given): Arguments 
   const command = COMMANDS.find((known) => known === name)
   if (name === undefined) return wrong(`no command; accepted: ${listed(COMMANDS)}`)
   if (command === undefined) return wrong(`unknown command ${quoted(name)}; accepted: ${listed(COMMANDS)}${didYouMean(name, COMMANDS)}`)
+  if (command === 'sampling') return trialOf(more, given)
   if (command === 'deadletter' || command === 'queue') return actionOf(command, more, given)
   const superfluous = tooMuch(command, given)
   if (superfluous !== undefined) return wrong(superfluous)
@@ -102,6 +108,15 @@ function commandOf([name, ...more]: readonly string[], given: Given): Arguments 
     return wrong(`${command} takes options only; found ${quoted(more[0])}${meant}`)
   }
   return takesFiles && files.length === 0 ? wrong(noConfiguration(command)) : { command, files }
+}
+
+function trialOf([action, policies, ...traces]: readonly string[], given: Given): Arguments {
+  const example = 'millrace sampling try policies.yaml traces.jsonl'
+  if (action !== 'try') return wrong(`sampling what? accepted: sampling try, as in ${example}`)
+  const superfluous = tooMuch('sampling try', given)
+  if (superfluous !== undefined) return wrong(superfluous)
+  if (policies === undefined || traces.length === 0) return wrong(`sampling try needs policies and recorded traces; accepted: ${example}`)
+  return { command: 'sampling', asked: { policies, traces, json: given.has('json') } }
 }
 
 function actionOf(command: Acting, [name, ...words]: readonly string[], given: Given): Arguments {

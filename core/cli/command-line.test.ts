@@ -27,8 +27,9 @@ function fileIn(t: Test, name: string, text: string): string {
 
 t.test('wrong words end with 2 and say what is accepted', async (t) => {
   const cases: Readonly<Record<string, string>> = {
-    '': 'no command; accepted: run, validate, components, quickstart, deadletter, queue',
-    vaildate: 'unknown command "vaildate"; accepted: run, validate, components, quickstart, deadletter, queue; did you mean "validate"?',
+    '': 'no command; accepted: run, validate, components, quickstart, deadletter, queue, sampling',
+    vaildate:
+      'unknown command "vaildate"; accepted: run, validate, components, quickstart, deadletter, queue, sampling; did you mean "validate"?',
     'run --confg a.yaml': 'unknown option "--confg"; accepted: --config, --help, --version; did you mean "--config"?',
     'run -x': 'unknown option "-x"; accepted: --config, --help, --version',
     run: 'run needs a configuration; accepted: --config FILE, once or more',

@@ -26,6 +26,7 @@ Commands
   deadletter    list, show, replay or drop what a destination refused for good
   queue stat    what waits in the queues on disk, and since when
                 both look at the disk, while the pipelines run and while they do not; docs/queues.md
+  sampling try  what the policies of tail_sampling would have done with recorded traces: sampling try POLICIES TRACES…
 
 Options
   -c, --config FILE    the configuration; give it again to lay more files over it
@@ -33,7 +34,7 @@ Options
   --exporter ID        deadletter: only what was for this exporter
   --to ID              deadletter replay: through this exporter instead
   --all                deadletter replay and drop: every letter, instead of ids
-  --json               deadletter list and show, queue stat: a line of JSON each
+  --json               deadletter list and show, queue stat, sampling try: a line of JSON each
   -h, --help           this page
   -v, --version        the version
 
