@@ -8,11 +8,13 @@ import {
   NO_TRACE_STATE,
   parseTraceState,
   putTraceState,
+  putTraceStateField,
   textOfRandomness,
   textOfThreshold,
   type Threshold,
   traceIdAt,
   type TraceState,
+  traceStateField,
   traceStateOf,
   upperOfTraceId,
   writeTraceState,
@@ -99,22 +101,27 @@ export class Spans {
 
   /** Writes what it was kept by; false where there is no room for it. A threshold that is higher stays: that much was sampled before. */
   write(edits: otlp.RequestEdits, span: number, threshold: Threshold, arrived: Arrived): boolean {
+    if (this.#text === '') {
+      putTraceStateField(edits, span, this.#fieldOf(threshold, arrived.isHashed), arrived.isHashed ? arrived : undefined)
+      return true
+    }
     const stays = arrived.threshold !== undefined && isHigher(arrived.threshold, threshold)
     const randomness = arrived.isHashed ? textOfRandomness(arrived) : this.#state.randomnessText
-    const written = writeTraceState(this.#state, stays ? arrived.thresholdText : this.#textOf(threshold), randomness)
+    const written = writeTraceState(this.#state, stays ? arrived.thresholdText : textOfThreshold(threshold), randomness)
     if (written === undefined) return false
     if (written !== this.#text) putTraceState(edits, span, written)
     return true
   }
 
   #last: Threshold | undefined
-  #lastText = ''
+  #lastField: Buffer = Buffer.alloc(0)
 
-  #textOf(threshold: Threshold): string {
+  /** Nearly all spans come without a tracestate, and leave with the same threshold. */
+  #fieldOf(threshold: Threshold, isHashed: boolean): Buffer {
     if (threshold !== this.#last) {
       this.#last = threshold
-      this.#lastText = textOfThreshold(threshold)
+      this.#lastField = traceStateField(textOfThreshold(threshold), isHashed)
     }
-    return this.#lastText
+    return this.#lastField
   }
 }
