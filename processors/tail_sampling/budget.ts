@@ -6,23 +6,27 @@
 // its own randomness, or the counts would be off.
 
 import type { otlp } from '../../core/index.ts'
+import { traceStateOf } from '../../core/sampling/index.ts'
 import { hashOfOperation, isRoot } from '../../core/traces/index.ts'
 import { type Cells, NOT_SAMPLED, type Policy, SAMPLED, type TraceView, type Vote } from './policy.ts'
-import { ALL, explicitRandomness, randomnessOf, SpanTexts } from './trace-state.ts'
+import { ALL, explicitRandomness, randomnessOf, thresholdBefore } from './trace-state.ts'
 
 /** What was not used is kept for half a second, and what was too much is paid back for up to two. */
 const SAVED_SECONDS = 0.5
 const OWED_SECONDS = 2
 
-/** Offsets from the policy's first cell: the operation (0: no span yet), whether it is the root's, and the explicit randomness plus one. */
+/**
+ * Offsets from the policy's first cell: the operation (0: no span yet), whether it is the root's, the explicit randomness plus one, and the
+ * threshold by which a sampler before this one kept it.
+ */
 const OPERATION = 0
 const OF_ROOT = 1
 const RANDOMNESS = 2
+const BEFORE = 3
 
 export class Budget implements Policy {
   readonly #perSecond: number
   readonly #cell: number
-  readonly #texts = new SpanTexts()
   #credit = 0
   #atMs = -1
   /** Spans that are due together, by operation. */
@@ -32,7 +36,7 @@ export class Budget implements Policy {
   #share = Infinity
 
   constructor(cells: Cells, perSecond: number) {
-    this.#cell = cells.take(3)
+    this.#cell = cells.take(4)
     this.#perSecond = perSecond
   }
 
@@ -42,8 +46,11 @@ export class Budget implements Policy {
     if (cells[first + OPERATION] !== 0 && (!root || cells[first + OF_ROOT] === 1)) return
     cells[first + OPERATION] = hashOfOperation(index, span)
     if (root) cells[first + OF_ROOT] = 1
-    const explicit = explicitRandomness(this.#texts.traceState(index, span))
+    const traceState = traceStateOf(index, span)
+    if (traceState === '') return
+    const explicit = explicitRandomness(traceState)
     if (explicit !== undefined) cells[first + RANDOMNESS] = explicit + 1
+    cells[first + BEFORE] = thresholdBefore(traceState)
   }
 
   gather({ cells, at, spanCount }: TraceView): void {
@@ -60,10 +67,15 @@ export class Budget implements Policy {
     return (explicit > 0 ? explicit - 1 : randomnessOf(id)) >= this.thresholdOf(trace) ? SAMPLED : NOT_SAMPLED
   }
 
-  /** Of 2^20 ids, how many are rejected. */
+  /**
+   * Of 2^20 ids, how many are rejected. Of those that a sampler before this one rejected none arrive, so the share is taken of the rest: by the
+   * same threshold as without it, nearly everything would be kept.
+   */
   thresholdOf({ cells, at }: TraceView): number {
     const due = this.#due.get(cells[at + this.#cell + OPERATION]!) ?? 0
-    return due <= this.#share ? 0 : Math.min(ALL - 1, Math.round(ALL * (1 - this.#share / due)))
+    if (due <= this.#share) return 0
+    const before = cells[at + this.#cell + BEFORE]!
+    return Math.min(ALL - 1, before + Math.round((ALL - before) * (1 - this.#share / due)))
   }
 
   settle({ spanCount }: TraceView, isKept: boolean): void {

@@ -1,6 +1,7 @@
 // Writes into spans that leave why they do: attributes for people, and the threshold by which `budget` chose for whoever counts.
 
 import { otlp } from '../../core/index.ts'
+import { putTraceState, traceStateOf } from '../../core/sampling/index.ts'
 import { type Verdict, unpacked } from './verdict.ts'
 import { withThreshold } from './trace-state.ts'
 
@@ -23,7 +24,6 @@ export class Explanations {
   readonly #names: Naming
   readonly #writesAttributes: boolean
   readonly #edits: otlp.RequestEdits = new otlp.RequestEdits()
-  readonly #cursor: WritingCursor = new WritingCursor(this.#edits, () => {})
   /** By what is in a verdict without its threshold: that is as many as there are policies, a few times. */
   readonly #known = new Map<number, readonly Attribute[]>()
 
@@ -41,7 +41,7 @@ export class Explanations {
       const verdict = verdicts[span]!
       const threshold = verdict >>> 12
       if (this.#writesAttributes) for (const [key, field] of this.#attributesOf(verdict)) put(edits, span, key, field)
-      if (threshold > 0) this.#cursor.putThreshold(span, threshold)
+      if (threshold > 0) putThreshold(edits, span, threshold)
     }
     return edits.empty ? chunk : edits.build()
   }
@@ -71,12 +71,8 @@ function put(edits: otlp.RequestEdits, span: number, key: Buffer, field: Buffer)
   else otlp.addItemAttribute(edits, span, field)
 }
 
-class WritingCursor extends otlp.SpanCursor {
-  /** `string trace_state = 3` */
-  putThreshold(span: number, threshold: number): void {
-    this.moveTo(span)
-    const before = this.traceState
-    const written = withThreshold(before, threshold)
-    if (written !== before) this.setText(0x1a, this.find(0x1a), written)
-  }
+function putThreshold(edits: otlp.RequestEdits, span: number, threshold: number): void {
+  const before = traceStateOf(edits.index, span)
+  const written = withThreshold(before, threshold)
+  if (written !== before) putTraceState(edits, span, written)
 }

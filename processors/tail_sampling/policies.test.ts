@@ -10,7 +10,7 @@ import { policyFaults } from './policy-faults.ts'
 import type { PolicyConfig } from './policy-schema.ts'
 import { PolicySet } from './policy-set.ts'
 import { thresholdOf } from './probabilistic.ts'
-import { explicitRandomness, parseTraceState, randomnessOf, withThreshold } from './trace-state.ts'
+import { explicitRandomness, parseTraceState, randomnessOf, thresholdBefore, withThreshold } from './trace-state.ts'
 
 const ID = '0102030405060708090a0b0c0d0e0f10'
 
@@ -357,14 +357,21 @@ function second(
   random: () => number,
   into: Simulated,
   spans = 5,
+  /** A sampler in front, which keeps what has at least this randomness, of 2^20. */
+  head = 0,
 ): void {
+  const traceState = withThreshold('', head)
   for (let tenth = 0; tenth < 10; tenth++) {
     const due: { readonly operation: string; readonly trial: Trial }[] = []
     for (const [operation, traces] of Object.entries(traffic)) {
       const count = Math.floor((traces * (tenth + 1)) / 10) - Math.floor((traces * tenth) / 10)
       for (let n = 0; n < count; n++) {
         const id = Array.from({ length: 4 }, () => random().toString(16).padStart(8, '0')).join('')
-        const requests = [[{ resource: { 'service.name': 'shop' }, spans: Array.from({ length: spans }, () => ({ name: operation })) }]]
+        const requests = [
+          [{ resource: { 'service.name': 'shop' }, spans: Array.from({ length: spans }, () => ({ name: operation, traceState })) }],
+        ]
+        into.offered.set(operation, (into.offered.get(operation) ?? 0) + spans)
+        if (randomnessOf(new Int32Array(new Uint8Array(Buffer.from(id, 'hex')).buffer)) < head) continue
         due.push({ operation, trial: { requests, id, nowMs: at * 1000 + tenth * 100 } })
       }
     }
@@ -375,10 +382,9 @@ function second(
     for (const [i, { vote, threshold }] of outcomes.entries()) {
       const { operation } = due[i]!
       const add = (map: Map<string, number>, n: number): void => void map.set(operation, (map.get(operation) ?? 0) + n)
-      add(into.offered, spans)
       if (vote !== 'sampled') continue
       add(into.kept, spans)
-      add(into.counted, spans / (1 - threshold / 2 ** 20))
+      add(into.counted, spans / (1 - Math.max(head, threshold) / 2 ** 20))
     }
   }
 }
@@ -408,6 +414,20 @@ t.test('budget: within a tenth of its target through a tenfold burst, and adjust
       t.ok(off < 0.15, `${phase}: ${operation} is counted within ${(100 * off).toFixed(1)} %`)
     }
     t.equal(kept.get('POST /rare'), offered.get('POST /rare'), 'the rare ones survive whole')
+  }
+})
+
+t.test('budget: behind a head sampler it keeps to its target as well, and what both left is counted right', async (t) => {
+  const set = await setOf([{ name: 'b', type: 'budget', budget: { spans_per_second: 500 } }])
+  const into = simulation()
+  const random = numbers(11)
+  const traffic = { 'GET /': 4000, 'GET /a': 1000 }
+  for (let at = 0; at < 10; at++) second(set, at, traffic, random, into, 5, 0xc0000)
+  const rate = total(into.kept) / 10
+  t.ok(rate > 450 && rate < 550, `${rate} spans/s of ${total(into.offered) / 10}, of which a quarter arrives`)
+  for (const [operation, spans] of into.offered) {
+    const off = Math.abs((into.counted.get(operation) ?? 0) - spans) / spans
+    t.ok(off < 0.15, `${operation} is counted within ${(100 * off).toFixed(1)} %`)
   }
 })
 
@@ -448,9 +468,11 @@ t.test('randomness and thresholds in the tracestate', async (t) => {
   t.equal(explicitRandomness('x=rv:abcdef01234567'), undefined)
   t.equal(withThreshold('', 0x80000), 'ot=th:8')
   t.equal(withThreshold('', 0x00100), 'ot=th:001')
-  t.equal(withThreshold('a=1,ot=rv:abcdef01234567,b=2', 0xc0000), 'ot=th:c;rv:abcdef01234567,a=1,b=2')
+  t.equal(withThreshold('a=1,ot=rv:abcdef01234567,b=2', 0xc0000), 'ot=rv:abcdef01234567;th:c,a=1,b=2')
   t.equal(withThreshold('ot=th:c', 0x80000), 'ot=th:c', 'a higher threshold stays')
   t.equal(withThreshold('ot=th:8', 0xc0000), 'ot=th:c')
+  t.equal(thresholdBefore('a=1,ot=th:c01'), 0xc0100)
+  t.equal(thresholdBefore('ot=rv:abcdef01234567'), 0)
 })
 
 t.test('what a schema cannot say of policies', async (t) => {

@@ -1,7 +1,16 @@
-// W3C tracestate: the policy `trace_state`, and the little of OpenTelemetry's consistent sampling that `budget` needs.
+// W3C tracestate: the policies `trace_state` and `trace_flags`, and what `budget` needs of consistent probability sampling.
 // Source: https://www.w3.org/TR/trace-context/#tracestate-header, https://opentelemetry.io/docs/specs/otel/trace/tracestate-probability-sampling/
 
 import { otlp } from '../../core/index.ts'
+import {
+  isHigher,
+  NO_TRACE_STATE,
+  parseTraceState as parse,
+  textOfThreshold,
+  type TraceState as Sampled,
+  traceStateOf,
+  writeTraceState,
+} from '../../core/sampling/index.ts'
 import type { Cells } from './policy.ts'
 import { AnySpan } from './simple-policies.ts'
 
@@ -27,7 +36,6 @@ export function parseTraceState(text: string): Map<string, string> | undefined {
 export class TraceState extends AnySpan {
   readonly #key: string
   readonly #values: ReadonlySet<string>
-  readonly #texts = new SpanTexts()
 
   constructor(cells: Cells, key: string, values: readonly string[]) {
     super(cells)
@@ -37,43 +45,29 @@ export class TraceState extends AnySpan {
   }
 
   protected override holds(index: otlp.RequestIndex, span: number): boolean {
-    const text = this.#texts.traceState(index, span)
+    const text = traceStateOf(index, span)
     return text !== '' && this.#values.has(parseTraceState(text)?.get(this.#key) ?? '')
   }
 }
 
 export class TraceFlags extends AnySpan {
-  readonly #texts = new SpanTexts()
-
-  protected override holds(index: otlp.RequestIndex, span: number): boolean {
-    return (this.#texts.flags(index, span) & 1) === 1
-  }
-}
-
-/** Fields of a span that have no column. */
-export class SpanTexts {
   readonly #edits = new otlp.RequestEdits()
   readonly #cursor = new otlp.SpanCursor(this.#edits, () => {})
 
-  traceState(index: otlp.RequestIndex, span: number): string {
-    return this.#at(index, span).traceState
-  }
-
-  flags(index: otlp.RequestIndex, span: number): number {
-    return this.#at(index, span).flags
-  }
-
-  #at(index: otlp.RequestIndex, span: number): otlp.SpanCursor {
+  protected override holds(index: otlp.RequestIndex, span: number): boolean {
     this.#edits.index = index
     this.#cursor.moveTo(span)
-    return this.#cursor
+    return (this.#cursor.flags & 1) === 1
   }
 }
 
-// ---- consistent probability sampling: a trace is kept where its randomness is not below the threshold, both of 56 bits. Thresholds here
-// have 20, so that they are whole numbers and five hex digits; the rest are zeros.
+// ---- consistent probability sampling, as core/sampling has it. Thresholds here have 20 of the 56 bits, so that they are whole numbers and
+// five hex digits; the rest are zeros.
 
-export const ALL: number = 2 ** 20
+const BITS = 20
+export const ALL: number = 2 ** BITS
+/** From the upper 28 bits to those 20. */
+const SHIFT = 8
 
 /** The upper 20 bits of the randomness that the trace id itself has: its last seven bytes. The words are little-endian. */
 export function randomnessOf(id: Int32Array): number {
@@ -83,26 +77,25 @@ export function randomnessOf(id: Int32Array): number {
 
 /** The same of an `rv` in the tracestate, which comes before the trace id's; undefined where there is none. */
 export function explicitRandomness(traceState: string): number | undefined {
-  const rv = otOf(traceState)?.get('rv')
-  return rv !== undefined && /^[0-9a-f]{14}$/.test(rv) ? Number.parseInt(rv.slice(0, 5), 16) : undefined
+  const { randomness } = stateOf(traceState)
+  return randomness === undefined ? undefined : randomness.upper >>> SHIFT
+}
+
+/** By which threshold a span with that tracestate came so far. */
+export function thresholdBefore(traceState: string): number {
+  return (stateOf(traceState).threshold?.upper ?? 0) >>> SHIFT
 }
 
 /** The tracestate with the threshold in it; a higher one that is there already stays, for it was sampled before. */
 export function withThreshold(traceState: string, threshold: number): string {
-  const members = parseTraceState(traceState) ?? new Map<string, string>()
-  const ot = otOf(traceState) ?? new Map<string, string>()
-  const th = threshold.toString(16).padStart(5, '0').replace(/0+$/, '') || '0'
-  const before = ot.get('th')
-  if (before !== undefined && /^[0-9a-f]{1,14}$/.test(before) && before.padEnd(14, '0') >= th.padEnd(14, '0')) return traceState
-  ot.delete('th')
-  const written = [['th', th], ...ot].map(([key, value]) => `${key}:${value}`).join(';')
-  members.delete('ot')
-  // Who changes a member moves it to the front; the last one goes where there would be too many.
-  return [`ot=${written}`, ...[...members].slice(0, MOST_MEMBERS - 1).map(([key, value]) => `${key}=${value}`)].join(',')
+  const state = stateOf(traceState)
+  const written = { upper: threshold << SHIFT, lower: 0 }
+  if (state.threshold !== undefined && !isHigher(written, state.threshold)) return traceState
+  return writeTraceState(state, textOfThreshold(written), state.randomnessText) ?? traceState
 }
 
-function otOf(traceState: string): Map<string, string> | undefined {
-  const ot = traceState === '' ? undefined : parseTraceState(traceState)?.get('ot')
-  if (ot === undefined) return undefined
-  return new Map(ot.split(';').map((pair) => [pair.slice(0, pair.indexOf(':')), pair.slice(pair.indexOf(':') + 1)]))
+/** Of what is none, nothing counts. */
+function stateOf(traceState: string): Sampled {
+  const state = traceState === '' ? NO_TRACE_STATE : parse(traceState)
+  return typeof state === 'string' ? NO_TRACE_STATE : state
 }
