@@ -12,6 +12,7 @@ import { Client, credentials } from '@grpc/grpc-js'
 import t, { type Test } from 'tap'
 import { numberedSpans, readSpans } from '../core/testing/index.ts'
 import { Authority } from '../core/tls/fixtures/certificates.ts'
+import { httpBackend } from './backend.ts'
 import { edgeStory, gatewayStory } from './edge-and-gateway.ts'
 import { jsonSpan, postSpans, type Program, start } from './program.ts'
 
@@ -105,6 +106,24 @@ const stories: Readonly<Record<string, (t: Test) => Promise<void>>> = {
       [{ name: 'GET /orders', attributes: { 'deployment.environment.name': 'staging', 'user.email': /^[0-9a-f]{64}$/ } }],
     )
     await stops(t, program, 'traces → otlp_http: 1 received, 1 delivered')
+  },
+
+  async 'sampling.yaml'(t) {
+    const backend = await httpBackend(t)
+    const program = await running(t, 'sampling.yaml', { BACKEND: `http://${backend.address}` })
+    const spans = [
+      jsonSpan('dropped by chance'),
+      { ...jsonSpan('an error'), traceId: 'f'.repeat(32), status: { code: 2 } },
+      { ...jsonSpan('within the budget'), traceId: '8'.repeat(32) },
+    ]
+    t.equal(await postSpans(program.url('receivers.otlp'), spans), 200)
+    // Stopping decides on what has come so far.
+    await stops(t, program, 'traces → otlp_http: 3 received, 2 delivered, 1 dropped (probabilistic_sampler: not sampled)')
+    const left = backend.taken.requests.flatMap((batch) => readSpans(batch)).map(({ name, traceState }) => [name, traceState])
+    t.same(left.toSorted(), [
+      ['an error', 'ot=th:8'],
+      ['within the budget', 'ot=th:8'],
+    ])
   },
 }
 
