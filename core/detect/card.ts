@@ -84,8 +84,9 @@ function isFraction(text: string, start: number): boolean {
 
 /** Ids are hexadecimal and of a few lengths: digits that follow one another in one are chance. */
 function isPartOfId(text: string, start: number, end: number): boolean {
-  const before = /[\da-fA-F]*$/.exec(text.slice(Math.max(0, start - 65), start))![0]
-  const after = /^[\da-fA-F]*/.exec(text.slice(end, end + 65))![0]
+  const before = /(?<![\dA-Za-z])[\da-fA-F]*$/.exec(text.slice(Math.max(0, start - 65), start))?.[0]
+  const after = /^[\da-fA-F]*(?![\dA-Za-z])/.exec(text.slice(end, end + 65))?.[0]
+  if (before === undefined || after === undefined) return false
   const length = before.length + end - start + after.length
   return before.length + after.length > 0 && [16, 24, 32, 40, 64].includes(length)
 }

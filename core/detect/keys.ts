@@ -15,7 +15,7 @@ function detectorOf(name: string, anchors: Detector['anchors'], pattern: RegExp)
 /** Ids of access keys, and secret keys where they are assigned to their name. */
 export const awsKey: Detector = detectorOf(
   'aws_key',
-  ['secret', 'assignment', { literal: 'ecretAccessKey' }, { literal: 'ecret_access_key' }],
+  ['secret', 'assignment'],
   /(?<![A-Za-z\d])(?:AKIA|ASIA|ABIA)[A-Z\d]{16}(?![A-Za-z\d])|secret_?access_?key["']?\s{0,4}[:=]\s{0,4}["']?([A-Za-z\d+/]{40})(?![A-Za-z\d+/])/gi,
 )
 
@@ -35,7 +35,7 @@ export const githubToken: Detector = detectorOf(
 /** Tokens, and the secret part of a webhook's URL. */
 export const slackToken: Detector = detectorOf(
   'slack_token',
-  ['secret', { literal: 'hooks.slack.com/' }],
+  ['secret'],
   /xox[abeoprs]-[A-Za-z\d-]{10,512}|xoxe\.xox[bp]-\d-[A-Za-z\d]{20,512}|xapp-\d-[A-Za-z\d-]{10,512}|hooks\.slack\.com\/(?:services|workflows|triggers)\/([A-Za-z\d/]{20,256})/g,
 )
 

@@ -6,7 +6,7 @@ import type { Detector, Finding } from './detector.ts'
 
 /** Digits as people write them in a number: a `+` or groups. 15 digits are the most in E.164; an extension may follow. */
 const CANDIDATE =
-  /(?<![\p{L}\p{N}_./-])(?:\+|00|\()?\d(?:[ .()/\u00a0\u2010-\u2015-]{0,3}\d){5,16}(?:\s{0,2}(?:x|ext\.?|extension)\s{0,2}\d{1,6})?(?![\p{L}\p{N}_]|[-/:.]\d)/giu
+  /(?<![\p{L}\p{N}_./-])(?:\+|00|\((?=\d{1,5}\)))?\d(?:[ .()/\u00a0\u2010-\u2015-]{0,3}\d){5,16}(?:\s{0,2}(?:x|ext\.?|extension)\s{0,2}\d{1,6})?(?![\p{L}\p{N}_]|[-/:.]\d)/giu
 
 /** Numbers without a country's code are looked for as those of these countries, where they are written in groups. */
 export function phoneOf(countries: readonly string[]): Detector {

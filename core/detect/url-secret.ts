@@ -8,7 +8,8 @@ const NAME =
   /(?:password|passwd|passphrase|passcode|pwd|secret|token|apikey|accesskey|secretkey|privatekey|authkey|subscriptionkey|signature|sig|credentials?|jwt|sessionid|authcode|accesskeyid)$|^(?:auth|pass)$/
 /** Where to go on in a list is no secret. */
 const HARMLESS = /(?:page|next|continuation|sync|cursor|nextpage)token$|^maxtoken$/
-const ASSIGNMENT = /=|%3[Dd]/g
+/** `=`, as it is escaped in a URL, and what stands between name and value in JSON, also in JSON within a string. */
+const ASSIGNMENT = /=|%3[Dd]|\\?["']\s{0,4}:\s{0,4}(?=\\?["'])/g
 const LONGEST_NAME = 64
 /** What takes the place of a value, and what says that there is none. */
 const NO_VALUE =
@@ -43,10 +44,10 @@ function findAssigned(text: string, findings: Finding[]): void {
   ASSIGNMENT.lastIndex = 0
   for (let sign = ASSIGNMENT.exec(text); sign !== null; sign = ASSIGNMENT.exec(text)) {
     if (!isSecretName(text, sign.index)) continue
-    const finding = valueAt(text, ASSIGNMENT.lastIndex, sign[0] !== '=')
-    if (NO_VALUE.test(text.slice(finding.start, Math.min(finding.end, finding.start + 40))) || finding.end === finding.start) continue
-    findings.push(finding)
-    ASSIGNMENT.lastIndex = finding.end
+    const finding = valueAt(text, ASSIGNMENT.lastIndex, sign[0].startsWith('%'))
+    ASSIGNMENT.lastIndex = Math.max(finding.end, ASSIGNMENT.lastIndex)
+    const isShort = finding.end - finding.start < LONGEST_NAME
+    if (finding.end > finding.start && !(isShort && NO_VALUE.test(text.slice(finding.start, finding.end)))) findings.push(finding)
   }
 }
 
@@ -61,15 +62,23 @@ const ESCAPED = /(?:(?!%26|%23)[^\s&;,"'<>()[\]{}|\\])*/y
 
 /** In quotes, to the quote; else to what ends a parameter or a word. */
 function valueAt(text: string, at: number, isEscaped: boolean): Finding {
-  const quote = text[at]
-  if (quote === '"' || quote === "'") {
-    const end = text.indexOf(quote, at + 1)
-    if (end >= 0) return { start: at + 1, end }
-  }
+  const isWithin = text[at] === '\\'
+  const quoteAt = isWithin ? at + 1 : at
+  const quote = text[quoteAt]
+  if (quote === '"' || quote === "'") return { start: quoteAt + 1, end: closingQuote(text, quoteAt + 1, isWithin ? `\\${quote}` : quote) }
   const pattern = isEscaped ? ESCAPED : PLAIN
   pattern.lastIndex = at
   pattern.exec(text)
   return { start: at, end: Math.max(at, pattern.lastIndex) }
+}
+
+/** Where the quote that stands here closes: a backslash takes a quote's meaning. Without one, the end of the line or of the text. */
+function closingQuote(text: string, from: number, quote: string): number {
+  let end = text.indexOf(quote, from)
+  while (end > 0 && quote.length === 1 && text[end - 1] === '\\' && end > from) end = text.indexOf(quote, end + 1)
+  if (end >= 0) return end
+  const line = text.indexOf('\n', from)
+  return line < 0 ? text.length : line
 }
 
 function apart(findings: Finding[]): readonly Finding[] {
