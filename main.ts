@@ -18,6 +18,7 @@ async function builtIn(): Promise<Factories> {
       import('./processors/filter/factory.ts'),
       import('./processors/group_by_trace/factory.ts'),
       import('./processors/memory_limiter/factory.ts'),
+      import('./processors/pii/factory.ts'),
       import('./processors/probabilistic_sampler/factory.ts'),
       import('./processors/resource/factory.ts'),
       import('./processors/script/factory.ts'),

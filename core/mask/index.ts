@@ -1,0 +1,5 @@
+// The door for processors that mask: the walk, and what it asks of their rules.
+
+export { Masker } from './masker.ts'
+export { type Place, PLACES } from './places.ts'
+export { DELETE, type Instead, type Note, type Owner, type Rules, type Verdict } from './rules.ts'

@@ -1,0 +1,279 @@
+// The walk of masking: what the pass saw in a request is mapped to the strings it lies in, and those alone are decoded and judged. Processors
+// that mask hold one, with their rules.
+//
+// It goes from the request down, and only into what holds something that the pass saw. Fields sent twice are judged each, so nothing hides in
+// one that another shadows; a request needs no index and no canonical form for that.
+
+import type { Signal } from '../batch.ts'
+import { readAnyValue } from '../otlp/any-value.ts'
+import { next, readUint32, skipValue, varintSize } from '../otlp/wire.ts'
+import { BYTES, DOUBLE, INTEGER, MESSAGE, type Node, type Place, REQUESTS, TEXT, UNKNOWN } from './places.ts'
+import { noteOnResource, noteOnOwner } from './notes.ts'
+import { Patches } from './patches.ts'
+import { DELETE, type Instead, type Owner, type Rules } from './rules.ts'
+import { decode, isHit } from './unknown.ts'
+
+/** `string string_value = 1` of AnyValue. */
+const STRING_VALUE = 0x0a
+const KEY = 0x0a
+const VALUE = 0x12
+
+export class Masker {
+  readonly #rules: Rules
+  readonly #patches: Patches = new Patches()
+  #bytes: Buffer = EMPTY
+  /** What the pass saw: the columns of its places, how many there are, and the first that does not lie before where we are. */
+  #starts: Uint32Array = NONE
+  #ends: Uint32Array = NONE
+  #bits: Uint32Array = NONE
+  #count = 0
+  #at = 0
+  /** Attributes, and entries of maps, around where we are. */
+  #attributesAround = 0
+  /** The innermost of them is to go. */
+  #deleted = false
+
+  constructor(rules: Rules) {
+    this.#rules = rules
+  }
+
+  /** The request without what the rules take out of it; the same bytes where they take out nothing. */
+  apply(signal: Signal, chunk: Uint8Array): Uint8Array {
+    const { anchors, everyMessage, everyString } = this.#rules
+    this.#count = anchors.scan(chunk)
+    if (this.#count === 0 && !everyMessage && !everyString) return chunk
+    const bytes = (this.#bytes = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length))
+    this.#starts = anchors.starts
+    this.#ends = anchors.ends
+    this.#bits = anchors.bits
+    this.#at = this.#attributesAround = 0
+    this.#deleted = false
+    this.#patches.begin()
+    const growth = this.#walk(REQUESTS[signal], 0, bytes.length)
+    const built = this.#patches.count === 0 ? chunk : this.#patches.build(bytes, growth)
+    this.#bytes = EMPTY
+    return built
+  }
+
+  /** The fields of a message. Says how much longer it becomes. */
+  #walk(node: Node, start: number, end: number): number {
+    const bytes = this.#bytes
+    const all = this.#rules.everyMessage || this.#rules.everyString
+    let growth = 0
+    let p = start
+    while (p < end && !this.#deleted) {
+      const at = p
+      let tag = bytes[p]!
+      if (tag < 0x80) p++
+      else {
+        tag = readUint32(bytes, p, end)
+        p = next
+      }
+      const valueAt = p
+      let from = p
+      if ((tag & 7) === 2) {
+        let length = bytes[p]!
+        if (length < 0x80) from = p + 1
+        else {
+          length = readUint32(bytes, p, end)
+          from = next
+        }
+        p = from + length
+      } else p = skipValue(bytes, p, end, tag, 0)
+      if (all || this.#isSeen(at, p)) growth += this.#field(node, tag, at, valueAt, from, p)
+    }
+    return growth
+  }
+
+  #field(node: Node, tag: number, at: number, valueAt: number, from: number, end: number): number {
+    const number = tag >>> 3
+    switch (number < node.kinds.length ? node.kinds[number] : UNKNOWN) {
+      case TEXT:
+        return this.#string(node.places[number]!, valueAt, from, end)
+      case MESSAGE:
+        return this.#message(node.nodes[number]!, at, valueAt, from, end)
+      case BYTES:
+        return this.#byteString(node.place, valueAt, from, end)
+      case INTEGER:
+      case DOUBLE:
+        return this.#number(node.place, tag, at, valueAt, end)
+      case UNKNOWN: {
+        const bits = (tag & 7) === 2 || (tag & 7) === 3 ? this.#bitsAsked(from, end) : 0
+        return bits !== 0 && isHit(this.#rules, this.#bytes, from, end, bits) ? this.#patches.add(at, end) : 0
+      }
+      default:
+        return 0
+    }
+  }
+
+  /** A message field, whose length is written anew where it changes. */
+  #message(node: Node, at: number, lengthAt: number, start: number, end: number): number {
+    const patches = this.#patches
+    const mark = patches.count
+    const slot = patches.reserve(lengthAt)
+    let growth = node.role === 'key_value' ? this.#attribute(node, start, end) : this.#within(node, start, end)
+    if (this.#deleted) {
+      if (node.role !== 'key_value') return 0
+      this.#deleted = false
+      patches.cut(mark)
+      return patches.add(at, end)
+    }
+    if (patches.count === slot + 1) patches.cut(mark)
+    else if (growth !== 0) growth += patches.fill(slot, lengthAt, start, end - start + growth)
+    return growth
+  }
+
+  /** A message that is no attribute, and what is to be noted on it. */
+  #within(node: Node, start: number, end: number): number {
+    const { role } = node
+    if (this.#rules.leave === undefined || role === 'any_value' || role === 'other' || role === 'key_value')
+      return this.#walk(node, start, end)
+    const owner: Owner = role
+    const mark = this.#patches.count
+    this.#rules.enter?.(owner)
+    let growth = this.#walk(node, start, end)
+    for (const note of this.#rules.leave(owner))
+      growth +=
+        owner === 'of_resource'
+          ? noteOnResource(this.#patches, mark, this.#bytes, start, end, note)
+          : noteOnOwner(this.#patches, mark, this.#bytes, start, end, node.attributes, note)
+    return growth
+  }
+
+  // ---- attributes
+
+  #attribute(node: Node, start: number, end: number): number {
+    const depth = this.#attributesAround++
+    const growth = this.#rules.judge === undefined ? this.#walk(node, start, end) : this.#judged(node, start, end, depth)
+    this.#attributesAround--
+    return growth
+  }
+
+  #judged(node: Node, start: number, end: number, depth: number): number {
+    const key = this.#key(start, end)
+    switch (this.#rules.judge!(key, depth, node.place)) {
+      case 'keep':
+        return 0
+      case 'delete':
+        this.#deleted = true
+        return 0
+      case 'block':
+        return this.#walkPair(node, start, end, (value) => this.#rules.blocked!(key, value, node.place))
+      default:
+        if (this.#rules.whole === undefined) return this.#walk(node, start, end)
+        return this.#walkPair(node, start, end, (value) =>
+          typeof value === 'string' ? undefined : this.#rules.whole!(key, value, depth, node.place),
+        )
+    }
+  }
+
+  /** The last key, as protobuf reads it. */
+  #key(start: number, end: number): string {
+    const bytes = this.#bytes
+    let key = ''
+    for (let p = start; p < end;) {
+      const tag = readUint32(bytes, p, end)
+      const valueAt = next
+      p = skipValue(bytes, valueAt, end, tag, 0)
+      if (tag === KEY && readUint32(bytes, valueAt, end) >= 0) key = bytes.toString('utf8', next, p)
+    }
+    return key
+  }
+
+  /** A KeyValue whose value is decided upon as a whole; where the decision is to leave it, it is looked into. */
+  #walkPair(node: Node, start: number, end: number, decide: (value: ReturnType<typeof readAnyValue>) => Instead): number {
+    const bytes = this.#bytes
+    let growth = 0
+    for (let p = start; p < end && !this.#deleted;) {
+      const at = p
+      const tag = readUint32(bytes, p, end)
+      const valueAt = next
+      p = skipValue(bytes, valueAt, end, tag, 0)
+      const from = (tag & 7) === 2 && readUint32(bytes, valueAt, end) >= 0 ? next : valueAt
+      const instead = tag === VALUE ? decide(readAnyValue(bytes, from, p)) : undefined
+      if (instead === DELETE) this.#deleted = true
+      else if (instead === undefined) growth += this.#field(node, tag, at, valueAt, from, p)
+      else growth += this.#putValue(valueAt, p, instead)
+    }
+    return growth
+  }
+
+  /** `AnyValue { string string_value = 1; }` instead of the one whose length and body are `[lengthAt, end)`. */
+  #putValue(lengthAt: number, end: number, text: string): number {
+    const { arena } = this.#patches
+    const from = arena.at
+    const length = Buffer.byteLength(text)
+    arena.varint(1 + varintSize(length) + length)
+    arena.text(STRING_VALUE, text)
+    return this.#patches.add(lengthAt, end, from)
+  }
+
+  // ---- values
+
+  #string(place: Place, lengthAt: number, start: number, end: number): number {
+    const bits = this.#bitsAsked(start, end)
+    if (bits === 0) return 0
+    const instead = this.#rules.text(this.#bytes.toString('utf8', start, end), bits, place, this.#attributesAround > 0)
+    return this.#put(instead, lengthAt, end, 'utf8')
+  }
+
+  #byteString(place: Place, lengthAt: number, start: number, end: number): number {
+    const bits = this.#bitsAsked(start, end)
+    if (bits === 0) return 0
+    const text = decode(this.#bytes, start, end)
+    const encoding = text.length === end - start ? 'latin1' : 'utf8'
+    return this.#put(this.#rules.text(text, bits, place, this.#attributesAround > 0), lengthAt, end, encoding)
+  }
+
+  #put(instead: Instead, lengthAt: number, end: number, encoding: 'utf8' | 'latin1'): number {
+    if (instead === undefined) return 0
+    if (instead === DELETE) {
+      this.#deleted = true
+      return 0
+    }
+    const { arena } = this.#patches
+    const from = arena.at
+    const length = Buffer.byteLength(instead, encoding)
+    arena.varint(length)
+    arena.reserve(length)
+    arena.at += arena.bytes.write(instead, arena.at, encoding)
+    return this.#patches.add(lengthAt, end, from)
+  }
+
+  /** A number that is a finding becomes text. */
+  #number(place: Place, tag: number, at: number, valueAt: number, end: number): number {
+    if (this.#bitsIn(at, end) === 0) return 0
+    const value = (tag & 7) === 0 ? readAnyValue(this.#bytes, at, end) : this.#bytes.readDoubleLE(valueAt)
+    if (typeof value !== 'bigint' && !Number.isInteger(value)) return 0
+    const instead = this.#rules.number(BigInt(value as number | bigint), place, this.#attributesAround > 0)
+    if (instead === DELETE) this.#deleted = true
+    if (typeof instead !== 'string') return 0
+    const from = this.#patches.arena.at
+    this.#patches.arena.text(STRING_VALUE, instead)
+    return this.#patches.add(at, end, from)
+  }
+
+  // ---- what the pass saw
+
+  /** Whether the pass saw anything in `[start, end)`; asked in ascending order. */
+  #isSeen(start: number, end: number): boolean {
+    while (this.#at < this.#count && this.#ends[this.#at]! <= start) this.#at++
+    return this.#at < this.#count && this.#starts[this.#at]! < end
+  }
+
+  #bitsIn(start: number, end: number): number {
+    let bits = 0
+    if (!this.#isSeen(start, end)) return 0
+    for (let at = this.#at; at < this.#count && this.#starts[at]! < end; at++) if (this.#ends[at]! > start) bits |= this.#bits[at]!
+    return bits
+  }
+
+  /** 0: nobody asks for this string. */
+  #bitsAsked(start: number, end: number): number {
+    const bits = start === end ? 0 : this.#bitsIn(start, end)
+    return this.#rules.everyString && start < end ? bits | this.#rules.everyStringBits : bits
+  }
+}
+
+const EMPTY: Buffer = Buffer.alloc(0)
+const NONE: Uint32Array = new Uint32Array(0)

@@ -1,0 +1,44 @@
+// What a processor that masks decides, piece by piece. `Masker` finds the pieces and writes what comes back; `pii` and `redaction` answer.
+
+import type { AnchorScan } from '../detect/index.ts'
+import type { AttributeValue } from '../otlp/any-value.ts'
+import type { Place } from './places.ts'
+
+/** The attribute goes as a whole. */
+export const DELETE: unique symbol = Symbol('delete')
+/** Instead of a piece; undefined leaves it as it is. */
+export type Instead = string | typeof DELETE | undefined
+
+/** What is to become of an attribute for its key alone. `check`: what its value says; `keep`: nothing, not even that is looked at. */
+export type Verdict = 'check' | 'keep' | 'delete' | 'block'
+
+/** An attribute that is added, or changed where it is there: `value` gets what it was. */
+export interface Note {
+  readonly key: string
+  value(before: AttributeValue | undefined): AttributeValue
+}
+
+/** Whose attributes begin or end. */
+export type Owner = 'item' | 'owner' | 'of_resource'
+
+export interface Rules {
+  /** The pass over the bytes: what it does not see, `text` and `number` are not asked about. */
+  readonly anchors: AnchorScan
+  /** Every string is asked about, with these bits where the pass saw nothing. */
+  readonly everyString: boolean
+  readonly everyStringBits: number
+  /** Every message is walked, because of `judge`, `whole` or `leave`. */
+  readonly everyMessage: boolean
+  /** `deletable`: it stands in an attribute. */
+  text(text: string, bits: number, place: Place, deletable: boolean): Instead
+  number(value: bigint, place: Place, deletable: boolean): Instead
+  /** Asked of every attribute and every entry of a map, if it is there. `depth` is 0 for attributes and for the entries of a log's body. */
+  judge?(key: string, depth: number, place: Place): Verdict
+  /** What stands instead of the value of a blocked attribute. */
+  blocked?(key: string, value: AttributeValue, place: Place): Instead
+  /** Asked of values that are no strings, of attributes whose verdict is `check`; with a string, they are not looked into. */
+  whole?(key: string, value: AttributeValue, depth: number, place: Place): Instead
+  enter?(owner: Owner): void
+  /** What to note, on the item or owner itself, or on the resource of all that `of_resource` holds. */
+  leave?(owner: Owner): readonly Note[]
+}
