@@ -2,6 +2,7 @@
 // `npm run bench -- --scenario forward --rounds 3 --peers collector,rotel`; `bench/README.md` has all options.
 
 import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { cpus, release, totalmem } from 'node:os'
 import { join } from 'node:path'
@@ -100,8 +101,11 @@ async function writeReport(): Promise<void> {
     cards,
     startUps,
   }
-  const name = [report.when.replaceAll(/[-:]/g, '').replace(' ', '-'), ...scenarios.map((scenario) => scenario.name)].join('-')
+  const first = [report.when.replaceAll(/[-:]/g, '').replace(' ', '-'), ...scenarios.map((scenario) => scenario.name)].join('-')
   await mkdir(given.results, { recursive: true })
+  // Two within a minute are two.
+  let name = first
+  for (let number = 2; existsSync(join(given.results, `${name}.json`)); number++) name = `${first}-${number}`
   await writeFile(join(given.results, `${name}.json`), `${JSON.stringify(report, undefined, 1)}\n`)
   const table = markdown(report, scenarios)
   await writeFile(join(given.results, `${name}.md`), table)
