@@ -8,7 +8,6 @@ import type {
   Capability,
   Connector,
   Consumer,
-  ExporterFactory,
   Extension,
   ExtensionFactory,
   Factory,
@@ -26,11 +25,7 @@ import { type Ledger, type PipelineAccount } from '../ledger.ts'
 import { Edge, type Flow, ProcessorEdge, type ProcessorEdges, ReceiverEdge } from './edge.ts'
 import { Entry } from './entry.ts'
 import { type Branch, FanOut } from './fan-out.ts'
-import { queueOptionsOf } from '../config/queue-options.ts'
-import { Courier } from './courier.ts'
-import { DEAD_LETTERS_LOG, DeadLetters } from './dead-letters.ts'
-import { DurableQueue } from './durable-queue.ts'
-import { SendingQueue } from './sending-queue.ts'
+import { Queues } from './queues.ts'
 import type { Tracer } from './tracer.ts'
 
 export interface Wiring {
@@ -80,8 +75,7 @@ class GraphBuilder {
   /** By id in every spelling: a reference may be written otherwise than the definition. */
   readonly #extensions = new Map<string, Extension>()
   readonly #exporters = new Map<string, Consumer>()
-  readonly #queues = new Map<string, SendingQueue | DurableQueue>()
-  readonly #deadLetters = new Map<StorageProvider, DeadLetters>()
+  readonly #queues: Queues
   readonly #connectors = new Map<string, Connector>()
   readonly #entries = new Map<string, Consumer>()
   /** Pipelines that are being built, to end a cycle that validation should have found. */
@@ -90,6 +84,9 @@ class GraphBuilder {
   constructor(config: ServiceConfig, wiring: Wiring) {
     this.#config = config
     this.#wiring = wiring
+    // The loader has asked the factories: they provide what they are named for.
+    const storage = (id: string): StorageProvider => this.#extensions.get(id) as StorageProvider
+    this.#queues = new Queues({ wiring, members: this.#members, storage, deadLetters: config.deadLetters })
   }
 
   async build(): Promise<Graph> {
@@ -104,7 +101,7 @@ class GraphBuilder {
           this.#settings('receiver', receiver, atDoor(this.#wiring.ledger, id)),
         ),
       )
-    return { members: this.#members, flow: { receivers: this.#receiverEdges, processors: this.#processorEdges, queues: this.#queues } }
+    return { members: this.#members, flow: { receivers: this.#receiverEdges, processors: this.#processorEdges, queues: this.#queues.all } }
   }
 
   /** One extension may name another, which then has to stand before it in `service.extensions`. */
@@ -199,10 +196,10 @@ class GraphBuilder {
       const consumer = await this.#destination(id)
       const own = account.destination(id)
       // A queue answers before the destination has the items, so it keeps the account itself.
-      const queue = this.#queues.get(id)
+      const queue = this.#queues.all.get(id)
       if (queue !== undefined) branches.push({ id, consumer: queue.door(own) })
       else
-        branches.push({ id, consumer, account: own, deadLetters: this.#config.exporters.has(id) ? this.#serviceDeadLetters() : undefined })
+        branches.push({ id, consumer, account: own, deadLetters: this.#config.exporters.has(id) ? this.#queues.deadLetters() : undefined })
     }
     return new FanOut(branches, this.#wiring.log(pipeline.id))
   }
@@ -227,46 +224,9 @@ class GraphBuilder {
     const settings = this.#settings('exporter', exporter, drop)
     const made = await this.#create('exporters', exporter, ({ factory }) => factory.create(configOf(exporter), settings))
     const traced = this.#wiring.tracer?.sent(id, made) ?? made
-    this.#queueBefore(exporter, traced, settings)
+    this.#queues.before(exporter, traced)
     this.#exporters.set(id, traced)
     return traced
-  }
-
-  /** It starts after its exporter, and stops before it. */
-  #queueBefore({ id, factory, config }: Configured<ExporterFactory>, exporter: Consumer, settings: Settings): void {
-    const options = queueOptionsOf(factory.schema, config)
-    if (options === undefined) return
-    const { clock, log: logOf, ledger } = this.#wiring
-    const { retry, storage } = options
-    const log = logOf(id)
-    const parts = { id, exporter, retry, clock, log }
-    let queue: SendingQueue | DurableQueue
-    if (storage === undefined) {
-      queue = new SendingQueue(new Courier({ ...parts, deadLetters: this.#serviceDeadLetters() }), options, clock, log)
-    } else {
-      const open = () => settings.extension('storage', storage).open(`queue.${id}`)
-      queue = new DurableQueue({ options, courier: { ...parts, deadLetters: this.#deadLettersOf(storage) }, open, ledger })
-    }
-    this.#queues.set(id, queue)
-    this.#members.push({ name: `exporters.${id}.sending_queue`, component: queue })
-  }
-
-  /** Those of `service.dead_letters`, for destinations without a queue on disk. */
-  #serviceDeadLetters(): DeadLetters | undefined {
-    const { deadLetters } = this.#config
-    return deadLetters === undefined ? undefined : this.#deadLettersOf(deadLetters)
-  }
-
-  /** One for each storage, which may be named in two spellings. It starts before whoever needs it, and stops after. */
-  #deadLettersOf(storage: string): DeadLetters {
-    const provider = this.#extensions.get(storage) as StorageProvider // the loader has asked its factory
-    const built = this.#deadLetters.get(provider)
-    if (built !== undefined) return built
-    const { clock, log, meter } = this.#wiring
-    const made = new DeadLetters(() => provider.open(DEAD_LETTERS_LOG), clock, log(storage), meter({ storage }))
-    this.#deadLetters.set(provider, made)
-    this.#members.push({ name: `extensions.${storage}.dead_letters`, component: made })
-    return made
   }
 
   /** Processors are not shared: each pipeline has its own. */
