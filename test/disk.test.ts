@@ -82,6 +82,15 @@ t.test('after a sync that failed nobody is told 200, that file is not synced aga
   writeFileSync(join(folder, 'a.yaml'), config(backend.address, join(folder, 'storage')))
   const program = start(t, ['run', '--config', join(folder, 'a.yaml')], { node: [...strace, process.execPath], main: MAIN })
   await program.says(/^ready in/m)
+  // The tracer does not hand on what it is told, nor take the program with it.
+  const { pid } = JSON.parse(readFileSync(join(folder, 'storage/queue.otlp_http/owner'), 'utf8')) as { readonly pid: number }
+  t.teardown(() => {
+    try {
+      process.kill(pid, 'SIGKILL')
+    } catch {
+      // It has ended.
+    }
+  })
   const [taken, refused]: [number[], number[]] = [[], []]
   for (let request = 0; request < 30; request++) {
     const { status } = await send(program, request)
@@ -96,8 +105,6 @@ t.test('after a sync that failed nobody is told 200, that file is not synced aga
     backend.taken.numbers('traces').filter((n) => taken.includes(Math.floor(n / 1000))),
     numbers(taken),
   )
-  // The tracer does not hand on what it is told.
-  const { pid } = JSON.parse(readFileSync(join(folder, 'storage/queue.otlp_http/owner'), 'utf8')) as { readonly pid: number }
   process.kill(pid, 'SIGTERM')
   t.equal(await program.ended, 0)
   const { failed, syncedAgain } = syncsIn(readFileSync(trace, 'utf8'))
