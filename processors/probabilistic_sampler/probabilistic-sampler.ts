@@ -59,6 +59,10 @@ export class ProbabilisticSampler implements Processor {
     const chunks: Uint8Array[] = []
     let count = 0
     let isTouched = false
+    // What a batch left that was refused halfway is nobody's.
+    this.#counts.fill(0)
+    this.#faults.fill(0)
+    this.#unwritten = 0
     for (const chunk of batch.chunks) {
       edits.begin(otlp.indexChunk(batch.signal, chunk))
       const { itemCount } = edits.index
@@ -95,12 +99,10 @@ export class ProbabilisticSampler implements Processor {
     for (let i = 0; i < this.#counts.length; i++) {
       if (this.#counts[i]! > 0) this.#counted(this.#counts[i]!, { policy: this.#policies[i >> 1]!, sampled: String(i % 2 === 1) })
     }
-    this.#counts.fill(0)
     const notSampled = dropped - this.#accountForFaults()
     if (notSampled > 0) this.#settings.drop(notSampled, NOT_SAMPLED)
-    if (this.#unwritten === 0) return
-    this.#settings.log.warn({ items: this.#unwritten }, 'the tracestate has no room for the threshold, and was left as it came')
-    this.#unwritten = 0
+    if (this.#unwritten > 0)
+      this.#settings.log.warn({ items: this.#unwritten }, 'the tracestate has no room for the threshold, and was left as it came')
   }
 
   /** Returns how many were dropped for what is wrong with them. */
@@ -112,7 +114,6 @@ export class ProbabilisticSampler implements Processor {
       if (dropped + kept > 0) this.#settings.log.warn({ reason, dropped, kept }, 'items whose sampling state is of no use')
       sum += dropped
     }
-    this.#faults.fill(0)
     return sum
   }
 }
