@@ -6,7 +6,7 @@ import type { Detector, Finding } from './detector.ts'
 const QUAD = /(?<![\d.])(?:(?:25[0-5]|2[0-4]\d|1\d\d|0?\d?\d|00\d)\.){3}(?:25[0-5]|2[0-4]\d|1\d\d|0?\d?\d|00\d)(?!\d|\.\d)/g
 /** `Chrome/120.0.0.0` and `v1.2.3.4` are versions. */
 const PRODUCT = /[A-Za-z]\/$/
-const VERSION = /(?:^|[^A-Za-z])(?:v|ver|version)[ :=]?$/i
+const VERSION = /(?:^|[^A-Za-z])(?:v|rv|ver|version)[ :=]?$/i
 
 export const ipv4: Detector = {
   name: 'ipv4',

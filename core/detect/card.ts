@@ -23,7 +23,7 @@ const RANGES: readonly Range[] = [
   [6011, 6011, TO_19], // Discover
   [644, 649, TO_19], // Discover
   [65, 65, TO_19], // Discover, RuPay, Elo
-  [3528, 3589, TO_19], // JCB
+  [35, 35, TO_19], // JCB, which gives out 3528 to 3589
   [2131, 2131, [15]], // JCB
   [1800, 1800, [15]], // JCB
   [62, 62, TO_19], // UnionPay
@@ -88,7 +88,7 @@ function isPartOfId(text: string, start: number, end: number): boolean {
   const after = /^[\da-fA-F]*(?![\dA-Za-z])/.exec(text.slice(end, end + 65))?.[0]
   if (before === undefined || after === undefined) return false
   const length = before.length + end - start + after.length
-  return before.length + after.length > 0 && [16, 24, 32, 40, 64].includes(length)
+  return before.length + after.length > 0 && [32, 40, 64].includes(length)
 }
 
 function isCard(digits: string): boolean {

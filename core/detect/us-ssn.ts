@@ -2,21 +2,26 @@
 
 import type { Detector, Finding } from './detector.ts'
 
-/** No area 000, 666 or 9xx, no group 00, no serial 0000. The same dash or space twice; digits beside it make it something else. */
-const GROUPED = /(?<!\d|\d[-. ])(?!000|666|9)\d{3}([-. \u00a0\u2010-\u2015])(?!00)\d{2}\1(?!0000)\d{4}(?!\d|[-.]\d)/g
+/**
+ * No area 000 or 666, no group 00, no serial 0000. Areas from 900 are those of taxpayers without a social security number (ITIN), which stand in
+ * the same places, and have groups of their own.
+ */
+const RULES = /^(?!000|666)(?:[0-8]\d\d\D?(?!00)\d\d|9\d\d\D?(?:5\d|6[0-5]|7\d|8[0-8]|9[0-24-9]))\D?(?!0000)\d{4}$/
+/** The same dash, dot or space twice; digits beside it make it something else. */
+const GROUPED = /(?<!\d|\d[-. ])\d{3}([-. \u00a0\u2010-\u2015])\d{2}\1\d{4}(?!\d|[-.]\d)/g
 /** Nine digits in a row are one only where they are called one. */
-const NAMED =
-  /\b(?:ssn|social[ _-]?security(?:[ _-]?(?:number|no|num|nr))?)\b[^\d\n]{0,16}((?!000|666|9)\d{3}(?!00)\d{2}(?!0000)\d{4})(?!\d)/gi
+const NAMED = /\b(?:ssn|social[ _-]?security(?:[ _-]?(?:number|no|num|nr))?)\b[^\d\n]{0,16}(\d{9})(?!\d)/gi
 
 export const usSsn: Detector = {
   name: 'us_ssn',
   anchors: ['triple', 'number'],
   find(text) {
     const findings: Finding[] = []
-    for (const match of text.matchAll(GROUPED)) findings.push({ start: match.index, end: match.index + match[0].length })
+    for (const match of text.matchAll(GROUPED))
+      if (RULES.test(match[0])) findings.push({ start: match.index, end: match.index + match[0].length })
     for (const match of text.matchAll(NAMED)) {
       const end = match.index + match[0].length
-      findings.push({ start: end - 9, end })
+      if (RULES.test(match[1]!)) findings.push({ start: end - 9, end })
     }
     return findings.length < 2 ? findings : findings.sort((a, b) => a.start - b.start)
   },
