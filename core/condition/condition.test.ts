@@ -146,6 +146,8 @@ t.test('what is no condition is said in one line, with what would be', async (t)
     ['span', 'name', 'is string; accepted: a condition, which is true or false'],
     ['span', 'status.cod == 1', /No such key: cod/],
     ['span', 'name == ', /^not a condition in CEL: [^\n]+$/],
+    ['span', 'name.matches("(a+)+$")', /^the pattern "\(a\+\)\+\$" can take forever: at character 1, "\(a\+\)\+"/],
+    ['span', 'name.matches(scope.name)', /^matches\(scope\.name\): accepted is a pattern in quotes/],
     ['span', 'name == "b" || name.matches("a(")', /^the pattern "a\(" is none: Invalid regular expression/],
     ['span', '', /^not a condition in CEL/],
     ['log_record', 'kind == 1', /Unknown variable: kind/],
