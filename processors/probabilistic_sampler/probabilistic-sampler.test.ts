@@ -80,6 +80,8 @@ t.test('equalizing makes a share of what there was, and lets through what was sa
   t.equal(kept.length, 250)
   t.ok(kept.every(({ traceState }) => traceState === 'ot=th:c'))
   t.same(await spansThrough({ mode: 'equalizing', sampling_percentage: 50 }, kept), kept, 'once more changes nothing')
+  const [odd] = await spansThrough({ mode: 'equalizing' }, [{ traceId: HIGH, traceState: 'ot=th:C00' }])
+  t.equal(odd!.traceState, 'ot=th:c', 'a threshold is written anew, in its shortest form, as the Collector does')
 })
 
 t.test('one sampler behind another keeps what the stricter one would', async () => {
