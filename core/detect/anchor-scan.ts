@@ -76,7 +76,11 @@ export class AnchorScan extends Places {
     if ((classes & RUN) !== 0 && at + 1 >= this.#runsSeenTo) {
       // Of seven characters in a run four are two pairs; an IBAN may go on with letters.
       if (IN_RUN[bytes[at + 2]!]! !== 0 && IN_RUN[bytes[at + 3]!]! !== 0) this.#number(bytes, at, from, to)
-      else if (LETTER[bytes[at - 1]!] === 1 && startsIban(bytes, at, to)) this.add(at, at + 1, BIT.iban)
+      else {
+        // `82` or, at the other alignment, `2` and a space behind it.
+        const digits = IS_DIGIT[bytes[at - 1]!] === 1 && at > from ? at - 1 : at
+        if (startsIban(bytes, digits, to)) this.add(digits, digits + 1, BIT.iban)
+      }
     }
     if (classes === RUN) return
     if ((classes & FIRST) !== 0 && at >= from) this.#single(bytes, at, to)
@@ -164,8 +168,12 @@ export class AnchorScan extends Places {
     else if (code === 0x3d && isSecretName(bytes, at)) this.add(at, at + 3, BIT.assignment)
   }
 
-  /** `int64 int_value = 3; double double_value = 4;` of AnyValue, where the number is of 12 digits or more. */
+  /** `int64 int_value = 3; double double_value = 4;` of AnyValue, where the number is of 12 digits or more. A tag may be longer than need be. */
   #integer(bytes: Uint8Array, at: number, to: number): void {
+    if (bytes[at]! >= 0x80) {
+      if (bytes[at + 1] === 0 || bytes[at + 1] === 0x80) this.add(at, at + 1, BIT.integer)
+      return
+    }
     if (bytes[at] === 0x18) {
       for (let next = at + 1; next <= at + 5; next++) if (next >= to || bytes[next]! < 0x80) return
       this.add(at, at + 7, BIT.integer)

@@ -46,6 +46,8 @@ const SINGLES: readonly (readonly [code: number, wanted: number])[] = [
   [PERCENT, BIT.at | BIT.assignment],
   [0x18, BIT.integer],
   [0x21, BIT.integer],
+  [0x98, BIT.integer],
+  [0xa1, BIT.integer],
 ]
 const NUMBERS: number = BIT.dotted | BIT.long_number | BIT.number | BIT.triple | BIT.iban
 
