@@ -2,4 +2,5 @@
 
 export { Masker } from './masker.ts'
 export { type Place, PLACES } from './places.ts'
-export { DELETE, type Instead, type Note, type Owner, type Rules, type Verdict } from './rules.ts'
+export { DELETE, type Instead, NO_PASS, type Note, type Owner, type Pass, type Rules, type Verdict } from './rules.ts'
+export { Tally } from './tally.ts'

@@ -109,6 +109,11 @@ export class Masker {
   /** A message field, whose length is written anew where it changes. */
   #message(node: Node, at: number, lengthAt: number, start: number, end: number): number {
     const patches = this.#patches
+    if (node.role === 'any_value' && this.#rules.whole !== undefined) {
+      const instead = this.#rules.whole(readAnyValue(this.#bytes, start, end), this.#attributesAround, node.place)
+      if (instead === DELETE) this.#deleted = true
+      if (instead !== undefined) return typeof instead === 'string' ? this.#putValue(lengthAt, end, instead) : 0
+    }
     const mark = patches.count
     const slot = patches.reserve(lengthAt)
     let growth = node.role === 'key_value' ? this.#attribute(node, start, end) : this.#within(node, start, end)
@@ -160,10 +165,7 @@ export class Masker {
       case 'block':
         return this.#walkPair(node, start, end, (value) => this.#rules.blocked!(key, value, node.place))
       default:
-        if (this.#rules.whole === undefined) return this.#walk(node, start, end)
-        return this.#walkPair(node, start, end, (value) =>
-          typeof value === 'string' ? undefined : this.#rules.whole!(key, value, depth, node.place),
-        )
+        return this.#walk(node, start, end)
     }
   }
 

@@ -1,6 +1,5 @@
 // What a processor that masks decides, piece by piece. `Masker` finds the pieces and writes what comes back; `pii` and `redaction` answer.
 
-import type { AnchorScan } from '../detect/index.ts'
 import type { AttributeValue } from '../otlp/any-value.ts'
 import type { Place } from './places.ts'
 
@@ -8,6 +7,16 @@ import type { Place } from './places.ts'
 export const DELETE: unique symbol = Symbol('delete')
 /** Instead of a piece; undefined leaves it as it is. */
 export type Instead = string | typeof DELETE | undefined
+
+/** What sees where to look: see `AnchorScan`. */
+export interface Pass {
+  readonly starts: Uint32Array
+  readonly ends: Uint32Array
+  readonly bits: Uint32Array
+  scan(bytes: Uint8Array): number
+}
+/** For rules that ask for every string. */
+export const NO_PASS: Pass = { starts: new Uint32Array(0), ends: new Uint32Array(0), bits: new Uint32Array(0), scan: () => 0 }
 
 /** What is to become of an attribute for its key alone. `check`: what its value says; `keep`: nothing, not even that is looked at. */
 export type Verdict = 'check' | 'keep' | 'delete' | 'block'
@@ -23,7 +32,7 @@ export type Owner = 'item' | 'owner' | 'of_resource'
 
 export interface Rules {
   /** The pass over the bytes: what it does not see, `text` and `number` are not asked about. */
-  readonly anchors: AnchorScan
+  readonly anchors: Pass
   /** Every string is asked about, with these bits where the pass saw nothing. */
   readonly everyString: boolean
   readonly everyStringBits: number
@@ -36,8 +45,8 @@ export interface Rules {
   judge?(key: string, depth: number, place: Place): Verdict
   /** What stands instead of the value of a blocked attribute. */
   blocked?(key: string, value: AttributeValue, place: Place): Instead
-  /** Asked of values that are no strings, of attributes whose verdict is `check`; with a string, they are not looked into. */
-  whole?(key: string, value: AttributeValue, depth: number, place: Place): Instead
+  /** Asked of every AnyValue, if it is there, before it is looked into. `depth`: how many attributes and entries of maps are around it. */
+  whole?(value: AttributeValue, depth: number, place: Place): Instead
   enter?(owner: Owner): void
   /** What to note, on the item or owner itself, or on the resource of all that `of_resource` holds. */
   leave?(owner: Owner): readonly Note[]

@@ -134,6 +134,7 @@ export const factory: ProcessorFactory<typeof schema> = {
   type: 'pii',
   signals: ['traces', 'metrics', 'logs'],
   stability: 'beta',
+  masks: true,
   schema,
   check,
   async create(config, next, settings) {

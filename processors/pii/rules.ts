@@ -1,13 +1,22 @@
 // What `pii` makes of what the walk shows it: findings are replaced, masked, hashed or deleted, by detector; and attributes go for their keys.
 
-import type { AnchorScan, Detection, Detector, Found } from '../../core/detect/index.ts'
+import type { Detection, Detector, Found } from '../../core/detect/index.ts'
 import type { otlp } from '../../core/index.ts'
-import { DELETE, type Instead, type Note, type Owner, type Place, type Rules, type Verdict } from '../../core/mask/index.ts'
+import {
+  DELETE,
+  type Instead,
+  type Note,
+  type Owner,
+  type Pass,
+  type Place,
+  type Rules,
+  Tally,
+  type Verdict,
+} from '../../core/mask/index.ts'
 import { type Action, insteadOf } from './actions.ts'
 import { notesOn } from './classification.ts'
 import type { PiiConfig } from './factory.ts'
 import { fitting } from './key-names.ts'
-import { Tally } from './tally.ts'
 
 type Value = ReturnType<typeof otlp.readAnyValue>
 
@@ -16,7 +25,7 @@ const REMEMBERED_KEYS = 4096
 const KEY_RULE = 'key'
 
 export class PiiRules implements Rules {
-  readonly anchors: AnchorScan
+  readonly anchors: Pass
   readonly everyString: boolean
   readonly everyStringBits: number
   readonly everyMessage: boolean

@@ -1,7 +1,7 @@
-// How much was found, by rule and place: for the metric, and for the notes on what was found in an item. rules.ts counts.
+// How much was found, by rule and place: for the metric, and for the notes on what was found in an item. Rules count in one.
 
-import type { MetricAttributes } from '../../core/index.ts'
-import { type Place, PLACES } from '../../core/mask/index.ts'
+import type { MetricAttributes } from '../component.ts'
+import { type Place, PLACES } from './places.ts'
 
 export class Tally {
   readonly #rules: readonly string[]
