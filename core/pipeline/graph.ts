@@ -2,7 +2,6 @@
 // The order of creation is the order of starting; read backwards it is the order of stopping.
 
 import type { Signal } from '../batch.ts'
-import type { Clock } from '../clock.ts'
 import type {
   Capabilities,
   Capability,
@@ -11,11 +10,6 @@ import type {
   Extension,
   ExtensionFactory,
   Factory,
-  Lifecycle,
-  Logger,
-  Meter,
-  MetricAttributes,
-  Service,
   Settings,
   StorageProvider,
 } from '../component.ts'
@@ -26,24 +20,7 @@ import { Edge, type Flow, ProcessorEdge, type ProcessorEdges, ReceiverEdge } fro
 import { Entry } from './entry.ts'
 import { type Branch, FanOut } from './fan-out.ts'
 import { Queues } from './queues.ts'
-import type { Tracer } from './tracer.ts'
-
-export interface Wiring {
-  readonly log: (id: string) => Logger
-  /** A component's own meter: what is given here is on everything that it measures. */
-  readonly meter: (own: MetricAttributes) => Meter
-  readonly clock: Clock
-  readonly ledger: Ledger
-  readonly service: Service
-  /** Of the pipelines themselves, where anybody wants their traces. */
-  readonly tracer?: Tracer
-}
-
-/** A component that can be started and stopped, named as errors name it: `receivers.otlp`. */
-export interface Member {
-  readonly name: string
-  readonly component: Partial<Lifecycle>
-}
+import type { Member, Wiring } from './wiring.ts'
 
 /** What a component does not survive, with its name in front: `receivers.otlp: …`. */
 export class ComponentError extends Error {

@@ -6,8 +6,8 @@ import type { Configured } from '../config/service.ts'
 import { Courier } from './courier.ts'
 import { DEAD_LETTERS_LOG, DeadLetters } from './dead-letters.ts'
 import { DurableQueue } from './durable-queue.ts'
-import type { Member, Wiring } from './graph.ts'
 import { SendingQueue } from './sending-queue.ts'
+import type { Member, Wiring } from './wiring.ts'
 
 export interface QueuesParts {
   readonly wiring: Wiring

@@ -6,7 +6,8 @@ import type { ServiceConfig } from '../config/service.ts'
 import { Ledger } from '../ledger.ts'
 import type { Flow } from './edge.ts'
 import type { Tracer } from './tracer.ts'
-import { ComponentError, type Member, buildGraph } from './graph.ts'
+import { ComponentError, buildGraph } from './graph.ts'
+import type { Member } from './wiring.ts'
 
 export type ServiceStatus = 'starting' | 'ready' | 'stopping'
 
