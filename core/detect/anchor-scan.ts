@@ -34,6 +34,7 @@ const SHORTEST_BBAN = 11
 /** In pairs. Scratch that no call leaves anything in: one for all. */
 const STRETCH = 4096
 const MET = new Uint32Array(STRETCH + 1)
+const CLASSES = new Uint8Array(STRETCH + 1)
 
 export class AnchorScan extends Places {
   readonly #wanted: number
@@ -59,28 +60,20 @@ export class AnchorScan extends Places {
     const first = from - ((bytes.byteOffset + from) & 1)
     const inMemory = Math.min(to - first + 1, bytes.buffer.byteLength - bytes.byteOffset - first) >> 1
     const pairs = new Uint16Array(bytes.buffer, bytes.byteOffset + first, inMemory)
+    const table = this.#pairs
     for (let at = 0; at < inMemory; at += STRETCH) {
-      const met = meet(pairs, at, Math.min(at + STRETCH, inMemory), this.#pairs)
-      for (let i = 0; i < met; i++) {
-        const place = first + 2 * MET[i]!
-        const classes = this.#pairs[pairs[MET[i]!]!]!
-        if (classes !== RUN || place + 1 >= this.#runsSeenTo) this.#look(bytes, place, classes, from, to)
-      }
+      const met = meet(pairs, at, Math.min(at + STRETCH, inMemory), table)
+      for (let i = 0; i < met; i++) this.#look(bytes, first + 2 * MET[i]!, CLASSES[i]!, from, to)
     }
-    if (first + 2 * inMemory < to) this.#look(bytes, to - 1, this.#pairs[pairOf(bytes[to - 1]!, 0)]!, from, to)
+    if (first + 2 * inMemory < to) this.#look(bytes, to - 1, table[pairOf(bytes[to - 1]!, 0)]!, from, to)
     if (this.#literals.length > 0) this.#findLiterals(bytes, from, to)
     return this.count
   }
 
   #look(bytes: Uint8Array, at: number, classes: number, from: number, to: number): void {
     if ((classes & RUN) !== 0 && at + 1 >= this.#runsSeenTo) {
-      // Of seven characters in a run four are two pairs; an IBAN may go on with letters.
-      if (IN_RUN[bytes[at + 2]!]! !== 0 && IN_RUN[bytes[at + 3]!]! !== 0) this.#number(bytes, at, from, to)
-      else {
-        // `82` or, at the other alignment, `2` and a space behind it.
-        const digits = IS_DIGIT[bytes[at - 1]!] === 1 && at > from ? at - 1 : at
-        if (startsIban(bytes, digits, to)) this.add(digits, digits + 1, BIT.iban)
-      }
+      if (isLongRun(bytes, at)) this.#number(bytes, at, from, to)
+      else this.#iban(bytes, at, from, to)
     }
     if (classes === RUN) return
     if ((classes & FIRST) !== 0 && at >= from) this.#single(bytes, at, to)
@@ -89,6 +82,12 @@ export class AnchorScan extends Places {
       this.add(at - 1, at + 1, BIT.iban)
     if ((classes & BEGINNING) !== 0 && pairBeginsSecret(bytes, at)) this.add(Math.max(from, at), at + 1, BIT.secret)
     if ((classes & DASHED) !== 0 && at >= this.#runsSeenTo && dashesOfMac(bytes, at)) this.add(at, at + 1, BIT.colons)
+  }
+
+  /** Digits that go on with letters, or soon end. */
+  #iban(bytes: Uint8Array, at: number, from: number, to: number): void {
+    const start = at > from && IS_DIGIT[bytes[at - 1]!] === 1 ? at - 1 : at
+    if (LETTER[bytes[start - 1]!] === 1 && startsIban(bytes, start, to)) this.add(start, start + 2, BIT.iban)
   }
 
   /** A byte that says something alone. */
@@ -194,10 +193,17 @@ export class AnchorScan extends Places {
 function meet(pairs: Uint16Array, from: number, to: number, table: Uint8Array): number {
   let count = 0
   for (let i = from; i < to; i++) {
+    const classes = table[pairs[i]!]!
     MET[count] = i
-    count += table[pairs[i]!] === 0 ? 0 : 1
+    CLASSES[count] = classes
+    count += classes === 0 ? 0 : 1
   }
   return count
+}
+
+/** What is looked for has seven characters or more, and begins here or one before. */
+function isLongRun(bytes: Uint8Array, at: number): boolean {
+  return IN_RUN[bytes[at + 2]!]! !== 0 && IN_RUN[bytes[at + 3]!]! !== 0 && IN_RUN[bytes[at + 4]!]! !== 0 && IN_RUN[bytes[at + 5]!]! !== 0
 }
 
 /** Where the digits go on behind these separators; -1 if they do not. */

@@ -70,7 +70,9 @@ export function pairsFor(wanted: number): Uint8Array {
 function inNumbers(first: number, second: number, wanted: number): number {
   let classes = 0
   const hasDigit = IS_DIGIT[first] === 1 || IS_DIGIT[second] === 1
-  if ((wanted & NUMBERS) !== 0 && hasDigit && IN_RUN[first] !== 0 && IN_RUN[second] !== 0) classes |= RUN
+  // Groups have two digits or more, or dots between them: a separator and a digit are met with what comes next.
+  const isMetLater = IN_RUN[first] === SEPARATOR && first !== DOT
+  if ((wanted & NUMBERS) !== 0 && hasDigit && IN_RUN[first] !== 0 && IN_RUN[second] !== 0 && !isMetLater) classes |= RUN
   if ((wanted & BIT.iban) !== 0 && IS_DIGIT[first] === 1 && LETTER[second] === 1) classes |= DIGIT_LETTER
   if ((wanted & BIT.colons) !== 0 && first === DASH && HEX[second] === 1) classes |= DASHED
   return classes
