@@ -20,6 +20,7 @@ async function builtIn(): Promise<Factories> {
       import('./processors/memory_limiter/factory.ts'),
       import('./processors/pii/factory.ts'),
       import('./processors/probabilistic_sampler/factory.ts'),
+      import('./processors/redaction/factory.ts'),
       import('./processors/resource/factory.ts'),
       import('./processors/script/factory.ts'),
       import('./processors/tail_sampling/factory.ts'),

@@ -156,6 +156,8 @@ export interface ReceiverFactory<S extends ConfigSchema = ConfigSchema> extends 
 }
 export interface ProcessorFactory<S extends ConfigSchema = ConfigSchema> extends Factory<S> {
   readonly kind?: 'processor'
+  /** It takes out what must not be written down: what stands before it in a pipeline may only use a storage that encrypts. */
+  readonly masks?: boolean
   create(config: ConfigOf<S>, next: Consumer, settings: Settings): Promise<Processor>
 }
 export interface ExporterFactory<S extends ConfigSchema = ConfigSchema> extends Factory<S> {
@@ -172,6 +174,8 @@ export interface ExtensionFactory<S extends ConfigSchema = ConfigSchema> extends
   readonly kind?: 'extension'
   /** What other components may use an extension of this configuration for. Its `create` returns something that implements all of them. */
   provides?(config: ConfigOf<S>): readonly Capability[]
+  /** Whether a storage of this configuration encrypts what it writes. */
+  encrypts?(config: ConfigOf<S>): boolean
   create(config: ConfigOf<S>, service: Service, settings: Settings): Promise<Extension>
 }
 

@@ -1,0 +1,124 @@
+// What `redaction` makes of what the walk shows it: the Collector's order of questions. Ignored keys, keys that are not allowed, allowed values,
+// blocked keys, blocked values.
+
+import type { AttributeValue } from '../../core/factory.ts'
+import {
+  type Instead,
+  NO_PASS,
+  type Note,
+  type Owner,
+  type Pass,
+  type Place,
+  type Rules,
+  Tally,
+  type Verdict,
+} from '../../core/mask/index.ts'
+import { asText } from './as-text.ts'
+import type { RedactionConfig } from './factory.ts'
+import { compiled, finds, insteadOf, replaced } from './replace.ts'
+import { OWN_KEYS, Summary, WHAT, type What } from './summary.ts'
+
+/** Go's `.` stops at a line's end. */
+const ALL = /.*/g
+/** Names that the Collector does not look at, and that mean something as they are. */
+const NOT_LOOKED_AT: ReadonlySet<Place> = new Set(['key', 'trace_state', 'schema_url', 'severity', 'metric'])
+
+export class RedactionRules implements Rules {
+  readonly anchors: Pass = NO_PASS
+  readonly everyString = true
+  readonly everyStringBits = 1
+  readonly everyMessage = true
+  readonly #allowAll: boolean
+  readonly #allowed: ReadonlySet<string>
+  readonly #ignored: ReadonlySet<string>
+  readonly #ignoredPatterns: readonly RegExp[]
+  readonly #blockedKeys: readonly RegExp[]
+  readonly #blockedValues: readonly RegExp[]
+  readonly #allowedValues: readonly RegExp[]
+  readonly #allTypes: boolean
+  readonly #instead: (match: string) => string
+  readonly #summary: Summary
+  readonly tally: Tally = new Tally(WHAT)
+
+  constructor(config: RedactionConfig) {
+    this.#allowAll = config.allow_all_keys
+    this.#allowed = new Set([...config.allowed_keys, ...OWN_KEYS])
+    this.#ignored = new Set(config.ignored_keys)
+    this.#ignoredPatterns = compiled(config.ignored_key_patterns)
+    this.#blockedKeys = compiled(config.blocked_key_patterns)
+    this.#blockedValues = compiled(config.blocked_values)
+    this.#allowedValues = compiled(config.allowed_values)
+    this.#allTypes = config.redact_all_types
+    this.#instead = insteadOf(config)
+    this.#summary = new Summary(config.summary)
+  }
+
+  enter(owner: Owner): void {
+    this.#summary.enter(owner)
+  }
+
+  leave(owner: Owner): readonly Note[] {
+    return this.#summary.leave(owner)
+  }
+
+  /** Keys within a map of an attribute are not asked, but those within a body are. */
+  judge(key: string, depth: number, place: Place): Verdict {
+    this.#summary.at(key, depth, place)
+    if (place === 'metric' || (depth > 0 && place !== 'body')) return 'check'
+    if (this.#ignored.has(key) || this.#ignoredPatterns.some((pattern) => finds(pattern, key))) {
+      this.#add('ignored', place)
+      return 'keep'
+    }
+    if (!this.#allowAll && !this.#allowed.has(key)) {
+      this.#add('redacted', place)
+      return 'delete'
+    }
+    return this.#blockedKeys.some((pattern) => finds(pattern, key)) ? 'block' : 'check'
+  }
+
+  blocked(_key: string, value: AttributeValue, place: Place): Instead {
+    // In a body nothing is asked of the value.
+    const text = typeof value === 'string' ? value : this.#allTypes && place !== 'body' ? asText(value) : ''
+    if (place !== 'body' && this.#isAllowed(text)) return undefined
+    this.#add('masked', place)
+    return replaced(text, ALL, this.#instead)
+  }
+
+  text(text: string, _bits: number, place: Place, deletable: boolean): Instead {
+    if (NOT_LOOKED_AT.has(place)) return undefined
+    return this.#masked(text, place, deletable || place === 'body')
+  }
+
+  /** What is no text: in attributes if `redact_all_types` says so, in bodies in any case. */
+  whole(value: AttributeValue, depth: number, place: Place): Instead {
+    const isNested = typeof value === 'object' && value !== null && !(value instanceof Uint8Array)
+    const isAsked = place === 'body' ? !isNested : this.#allTypes && depth === 1
+    if (typeof value === 'string' || !isAsked || NOT_LOOKED_AT.has(place)) return undefined
+    return this.#masked(asText(value), place, true)
+  }
+
+  number(): undefined {
+    return undefined
+  }
+
+  #masked(text: string, place: Place, isNoted: boolean): Instead {
+    if (this.#isAllowed(text)) {
+      this.#add('allowed', place, isNoted)
+      return undefined
+    }
+    let masked = text
+    for (const pattern of this.#blockedValues) masked = replaced(masked, pattern, this.#instead)
+    if (masked === text) return undefined
+    this.#add('masked', place, isNoted)
+    return masked
+  }
+
+  #add(what: What, place: Place, isNoted = true): void {
+    this.tally.add(WHAT.indexOf(what), place)
+    if (isNoted) this.#summary.add(what, place)
+  }
+
+  #isAllowed(text: string): boolean {
+    return this.#allowedValues.some((pattern) => finds(pattern, text))
+  }
+}
