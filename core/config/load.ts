@@ -9,6 +9,7 @@ import { parseDuration } from './duration.ts'
 import { expand, type Environment } from './expand.ts'
 import { ConfigError, inOrder, type Fault } from './fault.ts'
 import { queueOptionsOf } from './queue-options.ts'
+import { maskingOrderFaults } from './masking-order.ts'
 import { parseYaml } from './parse-yaml.ts'
 import { readExtensions, readPipelines, type Pipeline, type Use } from './pipelines.ts'
 import { readText } from './read-text.ts'
@@ -68,7 +69,7 @@ export async function loadSources(sources: readonly Source[], builtIn: Factories
   const components = await readComponents(root, tools)
   const pipelines = readPipelines(root, components, tools)
   const extensions = readExtensions(root, components, tools)
-  faults.push(...connectorFaults(pipelines, components))
+  faults.push(...connectorFaults(pipelines, components), ...maskingOrderFaults(pipelines, components))
   faults.push(
     ...referenceFaults([{ factory: { schema: FILE_SCHEMA }, part }, ...usedComponents(pipelines, extensions)], components, extensions),
   )

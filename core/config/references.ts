@@ -14,7 +14,7 @@ import type { ConfigSchema } from './schema.ts'
 import type { ScalarTree, Tree } from './tree.ts'
 
 /** One that stands in a component's settings. */
-interface Reference {
+export interface Reference {
   readonly at: ScalarTree
   readonly path: Path
   readonly capability: Capability
@@ -39,7 +39,8 @@ export function referenceFaults(used: Iterable<Checked>, components: Components,
   return faults
 }
 
-function* references(tree: Tree, schema: ConfigSchema | undefined, path: Path): Iterable<Reference> {
+/** Every extension that settings name. */
+export function* references(tree: Tree, schema: ConfigSchema | undefined, path: Path): Iterable<Reference> {
   if (schema === undefined) return
   if (tree.kind === 'scalar') {
     if (schema.extension !== undefined && typeof tree.value === 'string')

@@ -89,6 +89,7 @@ export const factory: ExtensionFactory<typeof schema> = defineExtension({
   stability: 'beta',
   schema,
   provides: () => ['storage'],
+  encrypts: ({ encryption_key: key }) => key !== undefined,
   check,
   async create(config, _service, settings) {
     const { FileStorage } = await import('./file-storage.ts')
