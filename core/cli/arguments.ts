@@ -5,7 +5,7 @@ import { listed } from '../config/explain.ts'
 import { didYouMean } from '../config/nearest.ts'
 import { quoted } from '../printable.ts'
 
-export const COMMANDS = ['run', 'validate', 'components', 'quickstart', 'deadletter', 'queue', 'sampling'] as const
+export const COMMANDS = ['run', 'validate', 'components', 'quickstart', 'deadletter', 'queue', 'sampling', 'pii'] as const
 export type Command = (typeof COMMANDS)[number]
 type Acting = 'deadletter' | 'queue'
 /** `deadletter list`: these commands do one of several things. */
@@ -14,6 +14,7 @@ export type DeadLetterAction = (typeof ACTIONS)['deadletter'][number]
 
 const OPTIONS = {
   config: { type: 'string', short: 'c', multiple: true },
+  file: { type: 'string' },
   storage: { type: 'string' },
   exporter: { type: 'string' },
   to: { type: 'string' },
@@ -26,6 +27,7 @@ type Option = keyof typeof OPTIONS
 /** What stands behind those that need a value. */
 const VALUES: Readonly<Partial<Record<Option, readonly [what: string, name: string]>>> = {
   config: ['a file', 'FILE'],
+  file: ['a recording', 'FILE'],
   storage: ['an extension', 'ID'],
   exporter: ['an exporter', 'ID'],
   to: ['an exporter', 'ID'],
@@ -40,6 +42,7 @@ const TAKES: Readonly<Record<string, readonly Option[]>> = {
   'deadletter drop': ['config', 'storage', 'exporter', 'all'],
   'queue stat': ['config', 'storage', 'json'],
   'sampling try': ['json'],
+  'pii test': ['config', 'file', 'json'],
 }
 const EVERYWHERE: readonly Option[] = ['config', 'help', 'version']
 
@@ -63,6 +66,10 @@ export type Arguments =
   | {
       readonly command: 'sampling'
       readonly asked: { readonly policies: string; readonly traces: readonly string[]; readonly json: boolean }
+    }
+  | {
+      readonly command: 'pii'
+      readonly asked: { readonly files: readonly string[]; readonly text?: string; readonly recording?: string; readonly json: boolean }
     }
   | { readonly command: 'help' | 'version' }
   | { readonly command: undefined; readonly wrong: string }
@@ -98,6 +105,7 @@ function commandOf([name, ...more]: readonly string[], given: Given): Arguments 
   if (name === undefined) return wrong(`no command; accepted: ${listed(COMMANDS)}`)
   if (command === undefined) return wrong(`unknown command ${quoted(name)}; accepted: ${listed(COMMANDS)}${didYouMean(name, COMMANDS)}`)
   if (command === 'sampling') return trialOf(more, given)
+  if (command === 'pii') return maskingOf(more, given)
   if (command === 'deadletter' || command === 'queue') return actionOf(command, more, given)
   const superfluous = tooMuch(command, given)
   if (superfluous !== undefined) return wrong(superfluous)
@@ -117,6 +125,18 @@ function trialOf([action, policies, ...traces]: readonly string[], given: Given)
   if (superfluous !== undefined) return wrong(superfluous)
   if (policies === undefined || traces.length === 0) return wrong(`sampling try needs policies and recorded traces; accepted: ${example}`)
   return { command: 'sampling', asked: { policies, traces, json: given.has('json') } }
+}
+
+function maskingOf([action, text, ...more]: readonly string[], given: Given): Arguments {
+  const accepted = 'accepted: pii test "a text", or pii test --file spans.jsonl'
+  if (action !== 'test') return wrong(`pii what? ${accepted}`)
+  const superfluous = tooMuch('pii test', given)
+  if (superfluous !== undefined) return wrong(superfluous)
+  const recordings = given.get('file') ?? []
+  if (more.length > 0 || recordings.length > 1 || (text === undefined) === (recordings.length === 0))
+    return wrong(`pii test takes one text or one file; ${accepted}`)
+  const subject = text === undefined ? { recording: recordings[0]! } : { text }
+  return { command: 'pii', asked: { files: given.get('config') ?? [], ...subject, json: given.has('json') } }
 }
 
 function actionOf(command: Acting, [name, ...words]: readonly string[], given: Given): Arguments {

@@ -20,6 +20,8 @@ export async function commandLine(words: readonly string[], builtIn: () => Promi
       return (await import('./dead-letters.ts')).deadLetters(parsed.action, parsed.asked, builtIn, terminal)
     case 'sampling':
       return (await import('./sampling.ts')).trySampling(parsed.asked, builtIn, terminal)
+    case 'pii':
+      return (await import('./pii.ts')).testPii(parsed.asked, builtIn, terminal)
     case 'queue':
       return (await import('./queue.ts')).queueStat(parsed.asked, builtIn, terminal)
     case 'version':

@@ -27,6 +27,7 @@ Commands
   queue stat    what waits in the queues on disk, and since when
                 both look at the disk, while the pipelines run and while they do not; docs/queues.md
   sampling try  what the policies of tail_sampling would have done with recorded traces: sampling try POLICIES TRACES…
+  pii test      what pii or redaction would do with a text or with recorded spans, and why: pii test "a text"
 
 Options
   -c, --config FILE    the configuration; give it again to lay more files over it
@@ -34,7 +35,8 @@ Options
   --exporter ID        deadletter: only what was for this exporter
   --to ID              deadletter replay: through this exporter instead
   --all                deadletter replay and drop: every letter, instead of ids
-  --json               deadletter list and show, queue stat, sampling try: a line of JSON each
+  --file FILE          pii test: recorded spans, data points or log records, a line of OTLP/JSON each
+  --json               deadletter list and show, queue stat, sampling try, pii test: a line of JSON each
   -h, --help           this page
   -v, --version        the version
 
