@@ -40,7 +40,7 @@ service:
 
 t.test('what is written down before it is masked must be encrypted', async (t) => {
   t.strictSame(await faults('[holds, hides]'), [
-    'a.yaml:7:63: service.pipelines.traces.processors[0]: "holds" stands before "hides" and writes to "disk" what is not masked yet; set encryption_key there, or put "hides" first',
+    'a.yaml:7:58: service.pipelines.traces.processors[0]: "holds" stands before "hides" and writes to "disk" what is not masked yet; set encryption_key there, or put "hides" first',
   ])
   t.strictSame(await faults('[holds, hides]', '{ encryption_key: x }'), [])
   t.strictSame(await faults('[hides, holds]'), [])
