@@ -15,10 +15,10 @@ import {
   FIRST,
   HEX,
   IN_RUN,
+  INTEGER,
   IS_DIGIT,
   LETTER,
   pairsFor,
-  PERCENT,
   RUN,
   SECOND,
   SEPARATOR,
@@ -76,6 +76,11 @@ export class AnchorScan extends Places {
       else this.#iban(bytes, at, from, to)
     }
     if (classes === RUN) return
+    if ((classes & INTEGER) !== 0) {
+      if (at >= from && isLarge(bytes, at, to)) this.add(at, at + 9, BIT.integer)
+      else if (isLarge(bytes, at + 1, to)) this.add(at + 1, at + 10, BIT.integer)
+      if (classes === INTEGER) return
+    }
     if ((classes & FIRST) !== 0 && at >= from) this.#single(bytes, at, to)
     if ((classes & SECOND) !== 0 && at + 1 < to) this.#single(bytes, at + 1, to)
     if ((classes & DIGIT_LETTER) !== 0 && at > from && IS_DIGIT[bytes[at - 1]!] === 1 && startsIban(bytes, at - 1, to))
@@ -97,8 +102,7 @@ export class AnchorScan extends Places {
     else if (byte === COLON) this.#colon(bytes, at, to)
     else if (byte === 0x3d) {
       if (isSecretName(bytes, bytes[at - 1] === 0x20 ? at - 1 : at)) this.add(at, at + 1, BIT.assignment)
-    } else if (byte === PERCENT) this.#escape(bytes, at)
-    else this.#integer(bytes, at, to)
+    } else this.#escape(bytes, at)
   }
 
   /** A run of digits, also in groups, of which some are in the pair that stands here. */
@@ -167,18 +171,6 @@ export class AnchorScan extends Places {
     else if (code === 0x3d && isSecretName(bytes, at)) this.add(at, at + 3, BIT.assignment)
   }
 
-  /** `int64 int_value = 3; double double_value = 4;` of AnyValue, where the number is of 12 digits or more. A tag may be longer than need be. */
-  #integer(bytes: Uint8Array, at: number, to: number): void {
-    if (bytes[at]! >= 0x80) {
-      if (bytes[at + 1] === 0 || bytes[at + 1] === 0x80) this.add(at, at + 1, BIT.integer)
-      return
-    }
-    if (bytes[at] === 0x18) {
-      for (let next = at + 1; next <= at + 5; next++) if (next >= to || bytes[next]! < 0x80) return
-      this.add(at, at + 7, BIT.integer)
-    } else if (at + 8 < to && (bytes[at + 8] === 0x42 || bytes[at + 8] === 0x43)) this.add(at, at + 9, BIT.integer)
-  }
-
   #findLiterals(bytes: Uint8Array, from: number, to: number): void {
     const within = Buffer.from(bytes.buffer, bytes.byteOffset, to)
     for (const [literal, bits] of this.#literals)
@@ -199,6 +191,14 @@ function meet(pairs: Uint16Array, from: number, to: number, table: Uint8Array): 
     count += classes === 0 ? 0 : 1
   }
   return count
+}
+
+/** The tag of an `int64` or a `double`, and a number of 12 digits or more. */
+function isLarge(bytes: Uint8Array, at: number, to: number): boolean {
+  const tag = bytes[at]!
+  if (tag === 0x18)
+    return bytes[at + 1]! >= 0x80 && bytes[at + 2]! >= 0x80 && bytes[at + 3]! >= 0x80 && bytes[at + 4]! >= 0x80 && bytes[at + 5]! >= 0x80
+  return tag === 0x21 && at + 8 < to && (bytes[at + 8]! & 0xfe) === 0x42
 }
 
 /** What is looked for has seven characters or more, and begins here or one before. */

@@ -19,6 +19,8 @@ export const DIGIT_LETTER = 8
 export const BEGINNING = 16
 /** A dash and a hexadecimal digit. */
 export const DASHED = 32
+/** The tag of an `int64` or a `double` in AnyValue: the first, or the second. */
+export const INTEGER = 64
 
 const codesOf = (text: string): readonly number[] => [...Buffer.from(text, 'latin1')]
 function tableOf(codes: readonly number[], value = 1): Uint8Array {
@@ -44,8 +46,6 @@ const SINGLES: readonly (readonly [code: number, wanted: number])[] = [
   [COLON, BIT.colons | BIT.assignment | BIT.secret],
   [0x3d, BIT.assignment],
   [PERCENT, BIT.at | BIT.assignment],
-  [0x18, BIT.integer],
-  [0x21, BIT.integer],
   [0x98, BIT.integer],
   [0xa1, BIT.integer],
 ]
@@ -61,10 +61,19 @@ export function pairsFor(wanted: number): Uint8Array {
     for (let second = 0; second < 256; second++) {
       const isWanted = (wanted & BIT.secret) !== 0 && BEGINNING_PAIRS.has(first * 256 + second)
       const classes =
-        (singles[first]! && FIRST) | (singles[second]! && SECOND) | (isWanted ? BEGINNING : 0) | inNumbers(first, second, wanted)
+        (singles[first]! && FIRST) |
+        (singles[second]! && SECOND) |
+        (isWanted ? BEGINNING : 0) |
+        (hasInteger(first, second) && (wanted & BIT.integer) !== 0 ? INTEGER : 0) |
+        inNumbers(first, second, wanted)
       table[isBig ? first * 256 + second : second * 256 + first] = classes
     }
   return table
+}
+
+/** `int64 int_value = 3; double double_value = 4;`. A number of more than seven bits goes on behind its first byte. */
+function hasInteger(first: number, second: number): boolean {
+  return (first === 0x18 && second >= 0x80) || first === 0x21 || second === 0x18 || second === 0x21
 }
 
 function inNumbers(first: number, second: number, wanted: number): number {

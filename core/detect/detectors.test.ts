@@ -18,6 +18,10 @@ function bitsIn(text: string): number {
   return anchors.bits.subarray(0, count).reduce((bits, next) => bits | next, 0)
 }
 
+function varint(value: bigint): readonly number[] {
+  return value < 128n ? [Number(value)] : [Number(value & 127n) + 128, ...varint(value >> 7n)]
+}
+
 function fails(message: string): never {
   throw new Error(message)
 }
@@ -259,6 +263,23 @@ t.test('the pass sees everything that a detector finds, whatever bytes stand bes
       { numRuns: 150 },
     )
   }
+})
+
+t.test('the pass sees numbers of AnyValue that can be a card, whatever bytes stand beside them', async () => {
+  const { anchors } = new Detection(await detectorsNamed(['card']))
+  const double = Buffer.alloc(9, 0x21)
+  double.writeDoubleLE(4_111_111_111_111_111, 1)
+  const values = [Buffer.from([0x18, ...varint(4_111_111_111_111_111n)]), Buffer.from([0x18, ...varint(501_800_000_009n)]), double]
+  const byteRuns = fc.uint8Array({ maxLength: 6 })
+  fc.assert(
+    fc.property(fc.constantFrom(...values), byteRuns, byteRuns, fc.nat(3), (value, before, after, offset) => {
+      const bytes = Buffer.concat([Buffer.alloc(offset), before, value, after]).subarray(offset)
+      const count = anchors.scan(bytes)
+      const starts = [...anchors.starts.subarray(0, count)]
+      return starts.some((start, i) => start <= before.length && anchors.ends[i]! > before.length)
+    }),
+    { numRuns: 500 },
+  )
 })
 
 t.test('places come in order, and a pass over a part keeps to it', async (t) => {
