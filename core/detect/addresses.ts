@@ -13,7 +13,9 @@ export const ipv4: Detector = {
   anchors: ['dotted'],
   find(text) {
     const findings: Finding[] = []
-    for (const match of text.matchAll(QUAD)) {
+    // Not matchAll: it copies the pattern at every call.
+    QUAD.lastIndex = 0
+    for (let match = QUAD.exec(text); match !== null; match = QUAD.exec(text)) {
       const before = text.slice(Math.max(0, match.index - 10), match.index)
       const isVersion = VERSION.test(before) || (match[0].endsWith('.0.0.0') && PRODUCT.test(before))
       if (!isVersion) findings.push({ start: match.index, end: match.index + match[0].length })
