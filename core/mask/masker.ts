@@ -6,6 +6,7 @@
 
 import type { Signal } from '../batch.ts'
 import { readAnyValue } from '../otlp/any-value.ts'
+import type { ByteWriter } from '../otlp/byte-writer.ts'
 import { next, readUint32, skipValue, varintSize } from '../otlp/wire.ts'
 import { BYTES, DOUBLE, INTEGER, MESSAGE, type Node, type Place, REQUESTS, TEXT, UNKNOWN } from './places.ts'
 import { noteOnResource, noteOnOwner } from './notes.ts'
@@ -235,10 +236,12 @@ export class Masker {
     }
     const { arena } = this.#patches
     const from = arena.at
-    const length = Buffer.byteLength(instead, encoding)
-    arena.varint(length)
-    arena.reserve(length)
-    arena.at += arena.bytes.write(instead, arena.at, encoding)
+    if (!writeShort(arena, instead)) {
+      const length = Buffer.byteLength(instead, encoding)
+      arena.varint(length)
+      arena.reserve(length)
+      arena.at += arena.bytes.write(instead, arena.at, encoding)
+    }
     return this.#patches.add(lengthAt, end, from)
   }
 
@@ -277,5 +280,22 @@ export class Masker {
   }
 }
 
+/** Text in ASCII that is short: the calls that write any text cost more than it does. Otherwise nothing is written. */
+function writeShort(arena: ByteWriter, text: string): boolean {
+  const { length } = text
+  if (length > LONGEST_SHORT) return false
+  arena.reserve(1 + length)
+  const { at, bytes } = arena
+  for (let i = 0; i < length; i++) {
+    const code = text.charCodeAt(i)
+    if (code > 0x7f) return false
+    bytes[at + 1 + i] = code
+  }
+  bytes[at] = length
+  arena.at = at + 1 + length
+  return true
+}
+
+const LONGEST_SHORT = 64
 const EMPTY: Buffer = Buffer.alloc(0)
 const NONE: Uint32Array = new Uint32Array(0)
