@@ -12,6 +12,7 @@ import {
   lifecycleSuite,
   numberedSpans,
 } from '../testing/index.ts'
+import { SegmentLog } from '../durable/index.ts'
 import type { QueueOptions } from '../config/queue-options.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { DurableQueue } from './durable-queue.ts'
@@ -37,8 +38,8 @@ const options: QueueOptions = {
 /** The bytes in memory of a batch that `numberedSpans` makes. */
 const BATCH_BYTES = numberedSpans(1).chunks[0]!.buffer.byteLength
 
-/** A run of a pipeline that ends in a queue, as the graph wires it, on a disk that earlier runs may have written to. */
-async function run(disk: MemoryStorage, more: Partial<QueueOptions> = {}, readable?: Promise<void>) {
+/** A run of a pipeline that ends in a queue, as the graph wires it, on a disk that earlier runs may have written to; in `folder` on a real one. */
+async function run(disk: MemoryStorage, more: Partial<QueueOptions> = {}, readable?: Promise<void>, folder?: string) {
   const clock = new TestClock()
   const settings = new TestSettings('exporter', clock)
   const end = new CollectingConsumer()
@@ -53,7 +54,7 @@ async function run(disk: MemoryStorage, more: Partial<QueueOptions> = {}, readab
     open: async () => {
       log = await disk.open('queue')
       log.readable = readable
-      return log
+      return folder === undefined ? log : SegmentLog.open(folder, { maxBytes: 1 << 26 })
     },
     ledger,
   })
@@ -228,6 +229,33 @@ t.test('a full queue refuses, by what the storage holds, by requests, items or b
     await entry.consume(numberedSpans(2), 100)
     await queue.stop(never)
     t.match(row(), { received: taken + 4, delivered: taken + 2, refused: 2, queued: 0, inFlight: 0 })
+  }
+})
+
+t.test('a queue bounded by bytes has room again when all of it was delivered, though its file is still there', async (t) => {
+  const { entry, end, queue, row } = await run(new MemoryStorage(), { size: 1000, sizer: 'bytes' }, undefined, t.testdir())
+  for (let n = 0; n < 20; n++) {
+    await entry.consume(one(n), 0)
+    while (end.count <= n) await turn()
+  }
+  await queue.stop(never)
+  t.match(row(), { received: 20, delivered: 20, refused: 0, queued: 0 })
+})
+
+t.test('senders that come together find no more room than one after the other', async (t) => {
+  for (const more of [{ size: 5 }, { size: 10, sizer: 'items' }, { size: 1000, sizer: 'bytes' }] as const) {
+    const { entry, end, queue, row } = await run(new MemoryStorage(), more)
+    end.hold()
+    const takenOf = async (send: () => Promise<readonly PromiseSettledResult<void>[]>): Promise<number> =>
+      (await send()).filter(({ status }) => status === 'fulfilled').length
+    const together = await takenOf(() => Promise.allSettled(range(0, 50).map(() => entry.consume(numberedSpans(2), 0))))
+    const later = await takenOf(() => Promise.allSettled([entry.consume(numberedSpans(2), 0)]))
+    t.ok(together > 1)
+    t.equal(later, 0)
+    if (more.size < 1000) t.equal(together, 5)
+    t.match(row(), { received: 102, queued: 2 * together, refused: 102 - 2 * together, inFlight: 0 })
+    end.release()
+    await queue.stop(never)
   }
 })
 

@@ -4,7 +4,7 @@
 // What has just come is in memory, too, and leaves from there: that is the live line. What does not fit into its bytes, and what an earlier
 // run left, is backlog: it is read from the disk page by page, oldest first. While both wait, the live line keeps a quarter of the consumers.
 
-import { type Batch, capacityOf } from '../batch.ts'
+import { type Batch, byteLengthOf, capacityOf } from '../batch.ts'
 import type { Clock } from '../clock.ts'
 import type { Consumer, Lifecycle, Logger } from '../component.ts'
 import type { QueueOptions } from '../config/queue-options.ts'
@@ -62,7 +62,11 @@ export class DurableQueue implements Lifecycle {
   readonly #settledMeanwhile = new Set<Position>()
   /** Where this run's own records begin; what lies before was another's. */
   #firstOwn: Position = Infinity
+  /** Of what has no fate yet: items, and the bytes of their batches. What an earlier run left counts once it is read. */
   #items = 0
+  #bytes = 0
+  /** In the unit of the sizer: what is being written. */
+  #entering = 0
   #busy = 0
   #busyLive = 0
   #turn = 0
@@ -84,8 +88,10 @@ export class DurableQueue implements Lifecycle {
   /** In the unit of the sizer: what waits or is on its way, and the most that may. Bytes on disk where the storage alone bounds it. */
   get size(): number {
     const { size, sizer } = this.#options
-    if (size === Infinity || sizer === 'bytes') return this.#log?.bytes ?? 0
-    return sizer === 'items' ? this.#items : (this.#log?.records ?? 0)
+    if (size === Infinity) return this.#log?.bytes ?? 0
+    if (sizer === 'requests') return this.#log?.records ?? 0
+    // Not what the files take: they are not cut where something in them is done with.
+    return sizer === 'items' ? this.#items : this.#bytes
   }
   get capacity(): number {
     return Math.min(this.#options.size, this.#options.size === Infinity ? (this.#log?.maxBytes ?? 0) : Infinity)
@@ -142,7 +148,6 @@ export class DurableQueue implements Lifecycle {
       throw markAccounted(new RetryableError(message, { cause, retryAfterMs: RETRY_MS }))
     }
     this.#firstOwn = Math.min(this.#firstOwn, position)
-    this.#items += batch.count
     account.queued += batch.count
     this.#enter({ position, batch, account, bytes: capacityOf(batch), isLive: true })
     this.#advance()
@@ -153,8 +158,7 @@ export class DurableQueue implements Lifecycle {
     const parts = encodeBatch(batch, account.pipeline)
     for (;;) {
       try {
-        this.#assertRoom(batch)
-        return await this.#log!.append(parts)
+        return await this.#write(batch, parts)
       } catch (error) {
         if (!(error instanceof FullError) || !this.#options.blockOnOverflow || !(await this.#room(deadlineMs))) throw error
       }
@@ -162,12 +166,22 @@ export class DurableQueue implements Lifecycle {
   }
 
   /** What the storage holds at most it knows itself. An empty queue takes what is larger than all of it. */
-  #assertRoom(batch: Batch): void {
+  async #write(batch: Batch, parts: readonly Uint8Array[]): Promise<Position> {
     if (this.#log === undefined || this.#stopped) throw new Error('it is stopped')
     const { size, sizer } = this.#options
-    const more = sizer === 'requests' ? 1 : sizer === 'items' ? batch.count : batch.chunks.reduce((sum, { length }) => sum + length, 0)
-    const has = this.size
+    const bytes = byteLengthOf(batch)
+    const more = sizer === 'requests' ? 1 : sizer === 'items' ? batch.count : bytes
+    const has = this.size + this.#entering
     if (size !== Infinity && has > 0 && has + more > size) throw new FullError(`it holds ${has} ${sizer}, of ${size} at most`)
+    this.#entering += more
+    try {
+      const position = await this.#log.append(parts)
+      this.#items += batch.count
+      this.#bytes += bytes
+      return position
+    } finally {
+      this.#entering -= more
+    }
   }
 
   /** Settles with false once the deadline has come, with true when something has left. Who waits is served in order. */
@@ -235,7 +249,10 @@ export class DurableQueue implements Lifecycle {
     const settled = await this.#courier.deliver(batch, account, (count) => (this.#items -= count))
     this.#busy--
     if (isLive) this.#busyLive--
-    if (settled) this.#release(position)
+    if (settled) {
+      this.#bytes -= byteLengthOf(batch)
+      this.#release(position)
+    }
     this.#advance()
     if (this.#busy === 0 || this.#idle()) this.#quiet()
   }
@@ -281,14 +298,16 @@ export class DurableQueue implements Lifecycle {
     this.#held.add(position)
     try {
       const head = readHead(bytes)
+      const batch = readBatch(bytes, head, this.#origins)
       const account = this.#ledger.restored(head.pipeline, this.#id)
       if (position < this.#firstOwn) {
         account.durable = true
         account.restored += head.count
         account.queued += head.count
         this.#items += head.count
+        this.#bytes += byteLengthOf(batch)
       }
-      this.#page.push({ position, batch: readBatch(bytes, head, this.#origins), account, bytes: bytes.length, isLive: false })
+      this.#page.push({ position, batch, account, bytes: bytes.length, isLive: false })
     } catch (cause) {
       this.#logger.error({ position, reason: messageOf(cause) }, 'a record in the queue is no batch: it stays where it is, unsent')
     }
