@@ -198,6 +198,8 @@ function isLarge(bytes: Uint8Array, at: number, to: number): boolean {
   const tag = bytes[at]!
   if (tag === 0x18)
     return bytes[at + 1]! >= 0x80 && bytes[at + 2]! >= 0x80 && bytes[at + 3]! >= 0x80 && bytes[at + 4]! >= 0x80 && bytes[at + 5]! >= 0x80
+  // Longer than it need be: what the number is, nobody looks here.
+  if (tag === 0x98 || tag === 0xa1) return (bytes[at + 1]! & 0x7f) === 0
   return tag === 0x21 && at + 8 < to && (bytes[at + 8]! & 0xfe) === 0x42
 }
 

@@ -46,8 +46,6 @@ const SINGLES: readonly (readonly [code: number, wanted: number])[] = [
   [COLON, BIT.colons | BIT.assignment | BIT.secret],
   [0x3d, BIT.assignment],
   [PERCENT, BIT.at | BIT.assignment],
-  [0x98, BIT.integer],
-  [0xa1, BIT.integer],
 ]
 const NUMBERS: number = BIT.dotted | BIT.long_number | BIT.number | BIT.triple | BIT.iban
 
@@ -71,9 +69,13 @@ export function pairsFor(wanted: number): Uint8Array {
   return table
 }
 
-/** `int64 int_value = 3; double double_value = 4;`. A number of more than seven bits goes on behind its first byte. */
+/**
+ * `int64 int_value = 3; double double_value = 4;`. A number of more than seven bits goes on behind its first byte. A tag may be
+ * longer than it need be: then it goes on with 0x80 or 0.
+ */
 function hasInteger(first: number, second: number): boolean {
-  return (first === 0x18 && second >= 0x80) || first === 0x21 || second === 0x18 || second === 0x21
+  if ((first === 0x98 || first === 0xa1) && (second & 0x7f) === 0) return true
+  return (first === 0x18 && second >= 0x80) || first === 0x21 || (second & 0x7f) === 0x18 || (second & 0x7f) === 0x21
 }
 
 function inNumbers(first: number, second: number, wanted: number): number {
