@@ -156,7 +156,11 @@ export class Masker {
   }
 
   #judged(node: Node, start: number, end: number, depth: number): number {
-    const key = this.#key(start, end)
+    const bytes = this.#bytes
+    // As all SDKs write it: a key and a value, shorter than 128 bytes each.
+    const value = start + 4 + bytes[start + 1]!
+    const isPlain = bytes[start] === KEY && bytes[start + 1]! < 0x80 && bytes[value - 2] === VALUE && value + bytes[value - 1]! === end
+    const key = isPlain ? bytes.toString('utf8', start + 2, value - 2) : this.#key(start, end)
     switch (this.#rules.judge!(key, depth, node.place)) {
       case 'keep':
         return 0
@@ -166,7 +170,21 @@ export class Masker {
       case 'block':
         return this.#walkPair(node, start, end, (value) => this.#rules.blocked!(key, value, node.place))
       default:
-        return this.#walk(node, start, end)
+        return isPlain && this.#isDull(value, end, start) ? 0 : this.#walk(node, start, end)
+    }
+  }
+
+  /** An AnyValue that has neither entries nor elements, in an attribute in which nothing was seen. */
+  #isDull(value: number, end: number, attribute: number): boolean {
+    if (this.#rules.everyString || this.#rules.whole !== undefined || this.#isSeen(attribute, end)) return false
+    switch (this.#bytes[value]) {
+      case STRING_VALUE:
+        return value + 2 + this.#bytes[value + 1]! === end
+      case 0x10:
+      case 0x18:
+        return skipValue(this.#bytes, value + 1, end, 0, 0) === end
+      default:
+        return this.#bytes[value] === 0x21 && value + 9 === end
     }
   }
 
