@@ -39,7 +39,7 @@ const options: QueueOptions = {
 const BATCH_BYTES = numberedSpans(1).chunks[0]!.buffer.byteLength
 
 /** A run of a pipeline that ends in a queue, as the graph wires it, on a disk that earlier runs may have written to; in `folder` on a real one. */
-async function run(disk: MemoryStorage, more: Partial<QueueOptions> = {}, readable?: Promise<void>, folder?: string) {
+async function run(disk: MemoryStorage, more: Partial<QueueOptions> = {}, readable?: Promise<void>, folder?: string, reading?: () => void) {
   const clock = new TestClock()
   const settings = new TestSettings('exporter', clock)
   const end = new CollectingConsumer()
@@ -54,6 +54,11 @@ async function run(disk: MemoryStorage, more: Partial<QueueOptions> = {}, readab
     open: async () => {
       log = await disk.open('queue')
       log.readable = readable
+      const read = log.read.bind(log)
+      log.read = async (from, maxBytes) => {
+        reading?.()
+        return read(from, maxBytes)
+      }
       return folder === undefined ? log : SegmentLog.open(folder, { maxBytes: 1 << 26 })
     },
     ledger,
@@ -417,6 +422,73 @@ async function taking(end: CollectingConsumer, count: number): Promise<void> {
     await turn()
   }
 }
+
+t.test('what the disk lost while it waited there alone has a fate, too, once nothing else waits', async (t) => {
+  const more: Partial<QueueOptions> = { consumers: 1, maxBytes: BATCH_BYTES, size: 10, sizer: 'items' }
+  const { entry, end, row, queue, log, settings } = await run(new MemoryStorage(), more)
+  end.hold()
+  for (const n of range(0, 10)) await entry.consume(one(n), 0)
+  // The first is on its way, the last in memory.
+  const lost = [...log.waiting.keys()].slice(1, -1)
+  for (const position of lost) (log.waiting as Map<number, Uint8Array>).delete(position)
+  end.release()
+  for (let i = 0; i < 10; i++) await turn()
+  const gone = 10 - end.count
+  t.ok(gone > 0)
+  t.match(row(), { received: 10, delivered: 10 - gone, refused: gone, queued: 0, inFlight: 0 })
+  t.match(settings.lines, [{ level: 'error', fields: { items: gone, pipeline: 'traces' }, message: /^lost: .* disk/ }])
+  for (const n of range(10, 20)) await entry.consume(one(n), 0)
+  await queue.stop(never)
+  t.match(row(), { received: 20, delivered: 20 - gone, refused: gone, queued: 0, inFlight: 0 })
+})
+
+t.test('what was on its way when the process stopped is told of as kept, too', async (t) => {
+  const { entry, end, queue, settings } = await run(new MemoryStorage())
+  end.refuse = () => {
+    throw new RetryableError('down')
+  }
+  await entry.consume(one(1), 0)
+  await turn()
+  await queue.stop(never)
+  t.match(settings.lines.at(-1), { level: 'info', fields: { items: 1 }, message: /kept on disk/ })
+})
+
+t.test('stopping does not wait for a disk that cannot be read, nor is every failed attempt told', async (t) => {
+  const disk = new MemoryStorage()
+  const first = await run(disk)
+  first.end.hold()
+  for (const n of [1, 2]) await first.entry.consume(one(n), 0)
+  await first.crash()
+  let broken = 0
+  const { clock, queue, settings } = await run(disk, {}, undefined, undefined, () => {
+    broken++
+    throw new Error('EIO')
+  })
+  await clock.advance(5000)
+  t.ok(broken >= 5)
+  t.equal(settings.lines.filter(({ level }) => level === 'error').length, 1)
+  const before = broken
+  const stopped = queue.stop(never)
+  await clock.advance(1000)
+  await stopped
+  t.ok(broken <= before + 2, 'it is not asked in a loop')
+  t.match(settings.lines.at(-1), { fields: { items: 'not all counted' }, message: /kept on disk/ })
+})
+
+t.test('of large batches no more are read than fill a page', async (t) => {
+  const disk = new MemoryStorage()
+  const large = { ...one(1), chunks: [Buffer.alloc(3 << 20)] }
+  const first = await run(disk)
+  first.end.hold()
+  for (let n = 0; n < 30; n++) await first.entry.consume(large, 0)
+  await first.crash()
+  const { end, row, queue } = await run(disk, { consumers: 10 })
+  end.hold()
+  for (let i = 0; i < 100; i++) await turn()
+  t.ok(row().restored <= 10 + 3, `${row().restored} were read for ten consumers`)
+  t.ok(row().restored >= 10)
+  await queue.stop(AbortSignal.abort())
+})
 
 t.test('what got its fate while the disk was read is not sent again', async (t) => {
   const disk = new MemoryStorage()

@@ -3,6 +3,8 @@
 //
 // What has just come is in memory, too, and leaves from there: that is the live line. What does not fit into its bytes, and what an earlier
 // run left, is backlog: it is read from the disk page by page, oldest first. While both wait, the live line keeps a quarter of the consumers.
+//
+// It is longer than other files: both lines, the page and the sums over them change together, and none can be followed alone.
 
 import { type Batch, byteLengthOf, capacityOf } from '../batch.ts'
 import type { Clock } from '../clock.ts'
@@ -17,7 +19,7 @@ import { Line } from './line.ts'
 
 /** When a sender should come back that found no room, or a disk that did not take its batch. */
 const RETRY_MS = 1000
-/** How much of the backlog is in memory at once, in bytes. */
+/** How much of the backlog is read at once, in bytes, and nothing more while so much of it waits in memory. */
 const PAGE_BYTES = 4 * 1024 * 1024
 /** When the disk is asked again that could not be read. */
 const READ_AGAIN_MS = 1000
@@ -48,16 +50,20 @@ export class DurableQueue implements Lifecycle {
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #origins = new Origins()
+  readonly #accounts = new Set<DestinationAccount>()
   #log: DurableLog | undefined
   readonly #live = new Line<Held>()
   #liveBytes = 0
   readonly #page = new Line<Held>()
+  #pageBytes = 0
   /** What is in memory, waiting or on its way: the backlog is everything else. */
   readonly #held = new Set<Position>()
   /** Whether something of the backlog may lie at `#cursor` or behind it. */
   #behind = true
   #cursor: Position = 0
   #reading: Promise<void> | undefined
+  /** Whether the disk did not give back the last page. */
+  #unreadable = false
   /** Of what got its fate while a page was read: it may be in that page. */
   readonly #settledMeanwhile = new Set<Position>()
   /** Where this run's own records begin; what lies before was another's. */
@@ -100,6 +106,7 @@ export class DurableQueue implements Lifecycle {
   /** The way in for one pipeline, which keeps its own account. */
   door(account: DestinationAccount): Consumer {
     account.durable = true
+    this.#accounts.add(account)
     return { consume: (batch, deadlineMs) => this.#take(batch, deadlineMs, account) }
   }
 
@@ -112,18 +119,25 @@ export class DurableQueue implements Lifecycle {
   async stop(abort: AbortSignal): Promise<void> {
     if (this.#log === undefined || this.#stopped) return
     this.#stopping = true
-    await this.#until(abort, () => this.#courier.failing || this.#idle())
+    await this.#until(abort, () => this.#isStuck() || this.#idle())
     this.#stopped = true
     this.#courier.stop()
     for (const wake of this.#waiting.splice(0)) wake()
     await this.#until(abort, () => this.#busy === 0)
     await this.#reading
-    if (!this.#idle()) this.#logger.info({ items: this.#items, bytes: this.#log.bytes }, 'kept on disk: the next run sends what waits')
+    if (this.#items > 0 || !this.#idle()) {
+      const items = this.#behind ? 'not all counted' : this.#items
+      this.#logger.info({ items, bytes: this.#log.bytes }, 'kept on disk: the next run sends what waits')
+    }
     await this.#log.close()
   }
 
   #idle(): boolean {
     return this.#busy === 0 && this.#live.length === 0 && this.#page.length === 0 && !this.#behind
+  }
+
+  #isStuck(): boolean {
+    return this.#courier.failing || this.#unreadable
   }
 
   async #until(abort: AbortSignal, done: () => boolean): Promise<void> {
@@ -220,7 +234,7 @@ export class DurableQueue implements Lifecycle {
   }
 
   #advance(): void {
-    if (this.#stopping && (this.#stopped || this.#courier.failing)) return
+    if (this.#stopping && (this.#stopped || this.#isStuck())) return
     while (this.#busy < this.#options.consumers) {
       const held = this.#next()
       if (held === undefined) break
@@ -231,8 +245,12 @@ export class DurableQueue implements Lifecycle {
   }
 
   #next(): Held | undefined {
-    if (this.#behind && this.#page.length < this.#options.consumers) this.#readOn()
-    if (this.#page.length > 0 && !this.#livesTurn()) return this.#page.shift()
+    if (this.#behind && this.#page.length < this.#options.consumers && this.#pageBytes < PAGE_BYTES) this.#readOn()
+    if (this.#page.length > 0 && !this.#livesTurn()) {
+      const oldest = this.#page.shift()!
+      this.#pageBytes -= oldest.bytes
+      return oldest
+    }
     const held = this.#live.shift()
     if (held !== undefined) this.#liveBytes -= held.bytes
     return held
@@ -254,7 +272,8 @@ export class DurableQueue implements Lifecycle {
       this.#release(position)
     }
     this.#advance()
-    if (this.#busy === 0 || this.#idle()) this.#quiet()
+    this.#writeOff()
+    if (this.#busy === 0) this.#quiet()
   }
 
   #release(position: Position): void {
@@ -271,8 +290,24 @@ export class DurableQueue implements Lifecycle {
       this.#reading = undefined
       this.#settledMeanwhile.clear()
       this.#advance()
+      this.#writeOff()
       if (this.#idle()) this.#quiet()
     })
+  }
+
+  /** When all that can be read has its fate, nothing else will come of what waited on disk alone. */
+  #writeOff(): void {
+    if (this.#stopped || !this.#idle()) return
+    for (const account of this.#accounts) {
+      const lost = account.queued
+      if (lost <= 0) continue
+      account.queued -= lost
+      account.refused += lost
+      this.#items -= lost
+      const fields = { items: lost, pipeline: account.pipeline }
+      this.#logger.error(fields, 'lost: they waited on disk alone, and their files are damaged, or somebody removed them')
+    }
+    this.#bytes = 0
   }
 
   async #readPage(): Promise<void> {
@@ -283,11 +318,15 @@ export class DurableQueue implements Lifecycle {
       page = await this.#log!.read(from, PAGE_BYTES)
     } catch (cause) {
       this.#cursor = Math.min(this.#cursor, from)
+      if (!this.#unreadable)
+        this.#logger.error({ reason: messageOf(cause) }, 'the disk does not give back what waits in the queue: trying again every second')
+      this.#unreadable = true
+      this.#quiet()
       if (this.#stopping) return
-      this.#logger.error({ reason: messageOf(cause) }, 'the disk does not give back what waits in the queue: trying again')
       await new Promise<void>((resolve) => this.#clock.after(READ_AGAIN_MS, resolve))
       return
     }
+    this.#unreadable = false
     this.#behind = page.records.length > 0 || this.#cursor !== Infinity
     this.#cursor = Math.min(this.#cursor, page.next)
     for (const { position, bytes } of page.records) this.#restore(position, bytes)
@@ -302,12 +341,14 @@ export class DurableQueue implements Lifecycle {
       const account = this.#ledger.restored(head.pipeline, this.#id)
       if (position < this.#firstOwn) {
         account.durable = true
+        this.#accounts.add(account)
         account.restored += head.count
         account.queued += head.count
         this.#items += head.count
         this.#bytes += byteLengthOf(batch)
       }
       this.#page.push({ position, batch, account, bytes: bytes.length, isLive: false })
+      this.#pageBytes += bytes.length
     } catch (cause) {
       this.#logger.error({ position, reason: messageOf(cause) }, 'a record in the queue is no batch: it stays where it is, unsent')
     }
