@@ -21,6 +21,7 @@ const ACTIONS: readonly Action[] = ['replace', 'mask', 'hash', 'delete']
 const DEFAULTS: PiiConfig = {
   detectors: DETECTOR_NAMES,
   phone_countries: [],
+  patterns: [],
   action: 'replace',
   keep_last: 0,
   key_rules: [],
@@ -160,11 +161,11 @@ function beside(signal: Signal, text: string): Uint8Array {
 
 t.test('whatever length and whatever tag stands beside it', async (t) => {
   const mask = await masking({})
-  for (const signal of SIGNALS)
-    for (const { detector, text, gone } of pairs)
+  for (const [turn, signal] of SIGNALS.entries())
+    for (const [i, { detector, text, gone }] of pairs.entries())
       for (let length = 0x20; length < 0x7f; length++) {
         const free = length - Buffer.byteLength(text)
-        if (free < 1) continue
+        if (free < 1 || (length + i) % SIGNALS.length !== turn) continue
         // At the beginning it touches its length, at the end the tag of what follows.
         for (const padded of [`${text}${' '.repeat(free)}`, `${' '.repeat(free)}${text}`]) {
           const found = leak(signal, await mask(signal, beside(signal, padded)), gone)

@@ -14,15 +14,15 @@ const KINDS: Readonly<Record<string, string>> = {
   ipv6: 'network',
   mac: 'network',
 }
-/** The other detectors find keys, tokens and passwords. What goes for its key alone is of an unknown kind: it counts as a secret, too. */
+/** The other detectors find keys, tokens and passwords. What a pattern of the user's finds, and what goes for its key, counts as a secret, too. */
 const OTHERWISE = 'secret'
 
 export function notesOn(
   found: readonly (readonly [rule: string, count: number])[],
   { attribute, counts_attribute: countsAttribute }: NonNullable<PiiConfig['classification']>,
 ): readonly Note[] {
-  if (found.length === 0) return []
-  const kinds = found.map(([rule]) => KINDS[rule] ?? OTHERWISE)
+  const kinds = found.flatMap(([rule]) => (rule === 'not_allowed' ? [] : [KINDS[rule] ?? OTHERWISE]))
+  if (kinds.length === 0) return []
   const notes: Note[] = [{ key: attribute, value: (before) => [...new Set([...listed(before), ...kinds])].sort().join(',') }]
   if (countsAttribute !== undefined) notes.push({ key: countsAttribute, value: () => Object.fromEntries(found) })
   return notes

@@ -1,6 +1,6 @@
 // Processor `pii`: masks personal data and secrets. Its schema, and nothing else until a pipeline uses it.
 
-import { type ConfigFault, type ConfigOf, DETECTOR_NAMES, type ProcessorFactory } from '../../core/factory.ts'
+import { type ConfigFault, type ConfigOf, DETECTOR_NAMES, goPattern, type ProcessorFactory } from '../../core/factory.ts'
 
 const actionSchema = {
   enum: ['replace', 'mask', 'hash', 'delete'],
@@ -32,6 +32,29 @@ export const schema = {
       default: [],
       description: 'ISO codes of the countries whose phone numbers are found without the country in front, such as `DE`.',
     },
+    patterns: {
+      type: 'array',
+      default: [],
+      description: 'Detectors of your own.',
+      items: {
+        type: 'object',
+        required: ['name', 'pattern'],
+        properties: {
+          name: {
+            type: 'string',
+            pattern: '^[a-z][a-z0-9_]*$',
+            examples: ['order_number'],
+            description: 'As `actions` and metrics name it; it is replaced by it, too.',
+          },
+          pattern: {
+            type: 'string',
+            minLength: 1,
+            description:
+              'A regular expression; what it matches is the finding. Quick where every match has some text in common, such as `ORD-`. One that could take forever on some text is refused.',
+          },
+        },
+      },
+    },
     action: {
       enum: ['replace', 'mask', 'hash', 'delete'],
       default: 'replace',
@@ -42,7 +65,7 @@ export const schema = {
     keep_last: keepSchema as typeof keepSchema,
     actions: {
       type: 'object',
-      description: 'By detector: what becomes of what it finds, where that is not `action`.',
+      description: 'By detector, or pattern: what becomes of what it finds, where that is not `action`.',
       additionalProperties: {
         type: 'object',
         required: ['action'],
@@ -113,12 +136,22 @@ export const schema = {
 
 export type PiiConfig = ConfigOf<typeof schema>
 
+/** What the built-in rules are called. */
+const TAKEN: ReadonlySet<string> = new Set([...DETECTOR_NAMES, 'key', 'not_allowed'])
+
 function check(config: PiiConfig): readonly ConfigFault[] {
   const faults: ConfigFault[] = []
   const active = new Set<string>(config.detectors)
+  for (const [i, { name, pattern }] of config.patterns.entries()) {
+    const compiled = goPattern(pattern)
+    if ('fault' in compiled) faults.push({ path: ['patterns', i, 'pattern'], message: compiled.fault })
+    if (TAKEN.has(name) || active.has(name))
+      faults.push({ path: ['patterns', i, 'name'], message: `${name} is the name of another; accepted: one of its own` })
+    active.add(name)
+  }
   for (const name of Object.keys(config.actions ?? {}))
     if (!active.has(name))
-      faults.push({ path: ['actions', name], message: `no detector of this name is on; accepted: ${config.detectors.join(', ')}` })
+      faults.push({ path: ['actions', name], message: `no detector of this name is on; accepted: ${[...active].join(', ')}` })
   if (config.hash_key === undefined) {
     const missing = 'hash needs hash_key, e.g. ${env:PII_HASH_KEY}'
     if (config.action === 'hash') faults.push({ path: ['action'], message: missing })

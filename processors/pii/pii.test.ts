@@ -17,6 +17,7 @@ const KEY = 'a key of thirty-two characters!!'
 const DEFAULTS: PiiConfig = {
   detectors: DETECTOR_NAMES,
   phone_countries: [],
+  patterns: [],
   action: 'replace',
   keep_last: 0,
   key_rules: [],
@@ -168,6 +169,32 @@ t.test('counts what it found by rule and place, and never says what it was', asy
     [1, { rule: 'key', place: 'attribute' }],
   ])
   t.strictSame(settings.lines, [])
+})
+
+t.test('patterns of the user find as detectors do, quick ones and slow ones', async (t) => {
+  const patterns = [
+    { name: 'order', pattern: 'ORD-\\d+' },
+    { name: 'plate', pattern: '\\b[A-Z]{2}\\d{3}\\b' },
+  ]
+  const config: Partial<PiiConfig> = { patterns, actions: { plate: { action: 'mask', keep_last: 2 } } }
+  t.strictSame(await apply({ a: 'ORD-17 of a@b.de', b: ['in AB123'], c: 'none' }, config), {
+    a: '[ORDER] of [EMAIL]',
+    b: ['in ****3'],
+    c: 'none',
+  })
+  t.strictSame(await apply({ a: 'ORD-17' }, { detectors: ['email'], patterns: [patterns[0]!] }), { a: '[ORDER]' })
+  const wrong = [
+    { name: 'email', pattern: '(' },
+    { name: 'x', pattern: '^(a+)+$' },
+  ]
+  t.strictSame(
+    factory.check!({ ...DEFAULTS, patterns: wrong }).map(({ path }) => path),
+    [
+      ['patterns', 0, 'pattern'],
+      ['patterns', 0, 'name'],
+      ['patterns', 1, 'pattern'],
+    ],
+  )
 })
 
 t.test('a configuration that hashes needs a key, and actions a detector that is on', (t) => {

@@ -23,6 +23,7 @@ type Value = ReturnType<typeof otlp.readAnyValue>
 /** The verdicts that are remembered: keys are few, unless somebody wants them to be many. */
 const REMEMBERED_KEYS = 4096
 const KEY_RULE = 'key'
+const NOT_ALLOWED = 'not_allowed'
 
 export class PiiRules implements Rules {
   readonly anchors: Pass
@@ -51,7 +52,7 @@ export class PiiRules implements Rules {
     this.#hashKey = config.hash_key
     for (const [row, detector] of detectors.entries()) this.#byDetector.set(detector, [row, config.actions?.[detector.name] ?? config])
     this.#keyRow = detectors.length
-    this.tally = new Tally([...detectors.map(({ name }) => name), KEY_RULE])
+    this.tally = new Tally([...detectors.map(({ name }) => name), KEY_RULE, NOT_ALLOWED])
     this.#keyRules = config.key_rules.map((rule) => [fitting(rule.keys), rule] as const)
     this.#isAllowed = config.allowed_keys === undefined ? undefined : fitting(config.allowed_keys)
     this.everyMessage = this.#keyRules.length > 0 || this.#isAllowed !== undefined
@@ -101,7 +102,7 @@ export class PiiRules implements Rules {
       verdict = this.#decide(key, depth === 0 && place !== 'body')
       known.set(key, verdict)
     }
-    if (verdict !== 'check') this.tally.add(this.#keyRow, place)
+    if (verdict !== 'check') this.tally.add(this.#keyRow + (this.#actionFor(key) === undefined ? 1 : 0), place)
     return verdict
   }
 
