@@ -53,6 +53,7 @@ export const SCENARIOS: readonly Scenario[] = [
     backend: false,
     goal: 6,
   },
+  { name: 'mask', pipeline: 'otlp/http → pii: e-mail, card, SSN, IPv4 → nop', backend: false, goal: 7 },
   { name: 'transform', pipeline: 'otlp/http → attributes: one set, one hashed, one deleted → nop', backend: false, goal: 2 },
 ]
 
