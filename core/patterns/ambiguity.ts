@@ -2,6 +2,7 @@
 
 import type { AST } from '@eslint-community/regexpp'
 import type { Automaton } from './automaton.ts'
+import { longRowOfChoices } from './chains.ts'
 
 /** The repetitions that get in each other's way, which may be one and the same. */
 export interface Ambiguity {
@@ -28,7 +29,10 @@ export function ambiguityOf(automaton: Automaton): Ambiguity | undefined {
       const found = polynomialIn(automaton, loop, later, steps)
       if (found !== undefined) return found
     }
-  return undefined
+  const start = longRowOfChoices(automaton, () => {
+    if (--steps.left < 0) throw new TooMuch()
+  })
+  return start === undefined ? undefined : between(automaton.states, start, start, 'exponentially')
 }
 
 /** States that lead back to themselves, those that lead to one another together. */

@@ -36,7 +36,7 @@ export class Unchecked extends Error {
 const LONGEST_WRITTEN_OUT = 64
 const MOST_CHOICES = 1000
 const MOST_STATES = 800
-/** So many times are written out whatever is in them. */
+/** So many times are written out where something endless is in them. */
 const FEW = 4
 
 /** A part of the pattern: the states that it may begin and end with, and whether it may be empty. */
@@ -130,7 +130,8 @@ class Builder {
     const outer = this.#repetitions
     this.#repetitions = [...outer, node]
     const isSmall = max <= LONGEST_WRITTEN_OUT && max * sizeOf(element) <= 4 * LONGEST_WRITTEN_OUT
-    const isWrittenOut = max === 1 || (isSmall && (max <= FEW || choicesOf(node) <= MOST_CHOICES))
+    const isEndless = choicesOf(element) === Infinity
+    const isWrittenOut = max === 1 || (isSmall && (isEndless ? max <= FEW : choicesOf(node) <= MOST_CHOICES))
     const part = isWrittenOut ? this.#writtenOut(node) : this.#loop(element, min)
     this.#repetitions = outer
     return part
