@@ -475,21 +475,6 @@ t.test('stopping does not wait for a disk that cannot be read, nor is every fail
   t.match(settings.lines.at(-1), { fields: { items: 'not all counted' }, message: /kept on disk/ })
 })
 
-t.test('of large batches no more are read than fill a page', async (t) => {
-  const disk = new MemoryStorage()
-  const large = { ...one(1), chunks: [Buffer.alloc(3 << 20)] }
-  const first = await run(disk)
-  first.end.hold()
-  for (let n = 0; n < 30; n++) await first.entry.consume(large, 0)
-  await first.crash()
-  const { end, row, queue } = await run(disk, { consumers: 10 })
-  end.hold()
-  for (let i = 0; i < 100; i++) await turn()
-  t.ok(row().restored <= 10 + 3, `${row().restored} were read for ten consumers`)
-  t.ok(row().restored >= 10)
-  await queue.stop(AbortSignal.abort())
-})
-
 t.test('what got its fate while the disk was read is not sent again', async (t) => {
   const disk = new MemoryStorage()
   const first = await run(disk)

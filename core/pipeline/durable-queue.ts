@@ -19,7 +19,7 @@ import { Line } from './line.ts'
 
 /** When a sender should come back that found no room, or a disk that did not take its batch. */
 const RETRY_MS = 1000
-/** How much of the backlog is read at once, in bytes, and nothing more while so much of it waits in memory. */
+/** How much of the backlog is in memory at once, in bytes. */
 const PAGE_BYTES = 4 * 1024 * 1024
 /** When the disk is asked again that could not be read. */
 const READ_AGAIN_MS = 1000
@@ -55,7 +55,6 @@ export class DurableQueue implements Lifecycle {
   readonly #live = new Line<Held>()
   #liveBytes = 0
   readonly #page = new Line<Held>()
-  #pageBytes = 0
   /** What is in memory, waiting or on its way: the backlog is everything else. */
   readonly #held = new Set<Position>()
   /** Whether something of the backlog may lie at `#cursor` or behind it. */
@@ -245,12 +244,8 @@ export class DurableQueue implements Lifecycle {
   }
 
   #next(): Held | undefined {
-    if (this.#behind && this.#page.length < this.#options.consumers && this.#pageBytes < PAGE_BYTES) this.#readOn()
-    if (this.#page.length > 0 && !this.#livesTurn()) {
-      const oldest = this.#page.shift()!
-      this.#pageBytes -= oldest.bytes
-      return oldest
-    }
+    if (this.#behind && this.#page.length < this.#options.consumers) this.#readOn()
+    if (this.#page.length > 0 && !this.#livesTurn()) return this.#page.shift()
     const held = this.#live.shift()
     if (held !== undefined) this.#liveBytes -= held.bytes
     return held
@@ -348,7 +343,6 @@ export class DurableQueue implements Lifecycle {
         this.#bytes += byteLengthOf(batch)
       }
       this.#page.push({ position, batch, account, bytes: bytes.length, isLive: false })
-      this.#pageBytes += bytes.length
     } catch (cause) {
       this.#logger.error({ position, reason: messageOf(cause) }, 'a record in the queue is no batch: it stays where it is, unsent')
     }
