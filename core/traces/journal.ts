@@ -11,14 +11,16 @@
 // A batch is released when every span of it has its fate; a decision is synced before anything follows from it. So after a crash a trace that
 // was decided is not decided again, and what is sent twice is what was on its way.
 
-import type { Batch } from '../batch.ts'
+import { type Batch, byteLengthOf } from '../batch.ts'
 import { encodeBatch, Origins, readBatch, readHead } from '../pipeline/batch-record.ts'
-import type { DurableLog, Position } from '../storage.ts'
+import { type DurableLog, FullError, type Position } from '../storage.ts'
 
 const BATCH = 1
 const DECISIONS = 2
 const DELIVERIES = 3
 const KIND: readonly Buffer[] = [0, 1, 2, 3].map((kind) => Buffer.from([kind]))
+/** The part of the log that batches leave free: nothing leaves before its decision is written, and nothing else makes room. */
+const NOTES_SHARE = 1 / 4
 /** What is read at once, in bytes. */
 const PAGE_BYTES = 4 * 1024 * 1024
 
@@ -50,6 +52,8 @@ export class Journal {
   /** Decisions and deliveries that are still needed, oldest first. */
   readonly #notes: { readonly position: Position; readonly decisions: number }[] = []
   #noted = 0
+  /** Bytes of batches that are being written. */
+  #entering = 0
   #pending: Buffer[] = []
   #pendingCount = 0
 
@@ -61,7 +65,23 @@ export class Journal {
 
   /** Settles once the batch survives a crash. `hold` must follow, or `abandon`. */
   async append(batch: Batch): Promise<number> {
-    return this.#number(await this.#log.append([KIND[BATCH]!, ...encodeBatch(batch, this.#owner)]))
+    const bytes = byteLengthOf(batch)
+    this.#assertRoom(bytes)
+    this.#entering += bytes
+    try {
+      return this.#number(await this.#log.append([KIND[BATCH]!, ...encodeBatch(batch, this.#owner)]))
+    } finally {
+      this.#entering -= bytes
+    }
+  }
+
+  #assertRoom(bytes: number): void {
+    const { bytes: has, maxBytes } = this.#log
+    const most = maxBytes * (1 - NOTES_SHARE)
+    if (has + this.#entering + bytes <= most) return
+    // Decisions that are kept for spans that come late are worth less than spans that come now.
+    this.#releaseNotes(0)
+    throw new FullError(`it holds ${has} bytes, of ${most} at most; the rest of its ${maxBytes} is for decisions`)
   }
 
   #number(position: Position): number {
@@ -149,10 +169,10 @@ export class Journal {
   }
 
   /** A note is needed as long as a batch lies before it, and decisions for late spans beyond. */
-  #releaseNotes(): void {
+  #releaseNotes(remembered: number = this.#remembered): void {
     const [oldest = Infinity] = this.#batches
     for (let first = this.#notes[0]; first !== undefined; first = this.#notes[0]) {
-      if (first.position > oldest || (first.decisions > 0 && this.#noted - first.decisions < this.#remembered)) return
+      if (first.position > oldest || (first.decisions > 0 && this.#noted - first.decisions < remembered)) return
       this.#notes.shift()
       this.#noted -= first.decisions
       void this.#log.release(first.position).catch(() => {})

@@ -35,7 +35,7 @@ const CONFIG: TailSamplingConfig = {
 
 /** One life of the process after another, on one disk. */
 class Lives {
-  readonly storage = new MemoryStorage()
+  readonly storage: MemoryStorage
   readonly next = new CollectingConsumer()
   readonly config: TailSamplingConfig
   log!: MemoryLog
@@ -43,7 +43,8 @@ class Lives {
   settings!: TestSettings
   processor!: Processor
 
-  constructor(given: Partial<TailSamplingConfig> = {}) {
+  constructor(given: Partial<TailSamplingConfig> = {}, maxBytes = Infinity) {
+    this.storage = new MemoryStorage(maxBytes)
     this.config = { ...CONFIG, ...given }
   }
 
@@ -190,6 +191,30 @@ t.test('what was on its way is sent again, and no more', async (t) => {
     ['there'],
   )
   t.same(new Set(lives.names()), new Set(['there', 'on its way']))
+})
+
+t.test('a storage that is full still takes decisions, and with them gets room again', async (t) => {
+  const lives = await new Lives({}, 40_000).begin()
+  let [traces, sent] = [0, 0]
+  for (let round = 0; round < 20; round++) {
+    const fill = async (): Promise<unknown> => {
+      for (;;) {
+        const spans = Array.from({ length: 20 }, (_, i) => ({ traceId: id(traces + i + 1), statusCode: 2 as const }))
+        traces += 20
+        try {
+          await lives.send(...spans)
+          sent += 20
+        } catch (error) {
+          return error
+        }
+      }
+    }
+    t.match(await fill(), { name: 'RetryableError', message: /did not take the spans: it holds/ })
+    await lives.clock.advance(11_000)
+    t.equal(lives.next.spans().length, sent)
+  }
+  t.ok(sent > 20 * 100, `${sent} spans found room`)
+  t.same(lives.settings.lines, [])
 })
 
 t.test('stopping leaves nothing behind, and a log that is empty stays small', async (t) => {
