@@ -108,6 +108,26 @@ const stories: Readonly<Record<string, (t: Test) => Promise<void>>> = {
     await stops(t, program, 'traces → otlp_http: 1 received, 1 delivered')
   },
 
+  async 'masking.yaml'(t) {
+    const backend = await httpBackend(t)
+    const program = await running(t, 'masking.yaml', { BACKEND: `http://${backend.address}`, PII_HASH_KEY: 'x'.repeat(32) })
+    const attributes = { 'user.email': 'a@example.org', note: 'card 4111 1111 1111 1111', Authorization: 'x', 'client.address': '10.1.2.3' }
+    t.equal(await postSpans(program.url('receivers.otlp'), [jsonSpan('GET /users/a@example.org', attributes)]), 200)
+    const [span] = backend.taken.requests.flatMap((batch) => readSpans(batch))
+    t.match(span!.name, /^GET \/users\/[0-9a-f]{64}$/)
+    t.match(
+      { ...span!.attributes },
+      {
+        'user.email': span!.name.slice('GET /users/'.length),
+        note: 'card ***************1111',
+        Authorization: '[REDACTED]',
+        'client.address': '10.1.2.3',
+        'data.classification': 'financial,personal,secret',
+      },
+    )
+    await stops(t, program, 'traces → otlp_http: 1 received, 1 delivered')
+  },
+
   async 'sampling.yaml'(t) {
     const backend = await httpBackend(t)
     const program = await running(t, 'sampling.yaml', { BACKEND: `http://${backend.address}` })
