@@ -17,11 +17,13 @@ import { type Action, insteadOf } from './actions.ts'
 import { notesOn } from './classification.ts'
 import type { PiiConfig } from './factory.ts'
 import { fitting } from './key-names.ts'
+import { Recent, type Said } from './recent.ts'
 
 type Value = ReturnType<typeof otlp.readAnyValue>
 
 /** The verdicts that are remembered: keys are few, unless somebody wants them to be many. */
 const REMEMBERED_KEYS = 4096
+const NONE: readonly number[] = []
 const KEY_RULE = 'key'
 const NOT_ALLOWED = 'not_allowed'
 
@@ -36,6 +38,7 @@ export class PiiRules implements Rules {
   leave?: (owner: Owner) => readonly Note[]
 
   readonly #detection: Detection
+  readonly #recent: Recent = new Recent()
   readonly #hashKey: string | undefined
   /** By detector: its row in the tally, and what becomes of its findings. */
   readonly #byDetector: Map<Detector, readonly [row: number, action: Action]> = new Map()
@@ -61,19 +64,28 @@ export class PiiRules implements Rules {
   }
 
   text(text: string, bits: number, place: Place, deletable: boolean): Instead {
+    let said = this.#recent.get(text, bits)
+    if (said === undefined) this.#recent.set(text, (said = this.#look(text, bits)))
+    for (const row of said.rows) this.tally.add(row, place)
+    return deletable ? said.deletable : said.otherwise
+  }
+
+  #look(text: string, bits: number): Said {
     const found = this.#detection.find(text, bits)
-    if (found.length === 0) return undefined
+    if (found.length === 0) return { bits, rows: NONE, deletable: undefined, otherwise: undefined }
+    const rows: number[] = []
     let instead = ''
     let at = 0
     let deletes = false
     for (const one of found) {
       const [row, action] = this.#byDetector.get(one.detector)!
-      this.tally.add(row, place)
+      rows.push(row)
       deletes ||= action.action === 'delete'
       instead += text.slice(at, one.start) + this.#insteadOf(text, one, action)
       at = one.end
     }
-    return deletes && deletable ? DELETE : instead + text.slice(at)
+    instead += text.slice(at)
+    return { bits, rows, deletable: deletes ? DELETE : instead, otherwise: instead }
   }
 
   number(value: bigint, place: Place, deletable: boolean): Instead {
