@@ -106,13 +106,14 @@ t.test('a sender is answered when its batch is synced, and not before; then it i
 })
 
 t.test('what the disk does not take goes back to its sender, and the next is taken again', async (t) => {
-  const { entry, log, row, queue } = await run(new MemoryStorage())
+  const { entry, log, row, queue, settings } = await run(new MemoryStorage())
   log.fault = new Error('EIO: i/o error, fdatasync')
   await t.rejects(entry.consume(one(1), 100), { name: 'RetryableError', message: /cannot be written: EIO/, retryAfterMs: 1000 })
   log.fault = undefined
   await entry.consume(one(2), 100)
   await turn()
   t.match(row(), { received: 2, delivered: 1, refused: 1, queued: 0, inFlight: 0 })
+  t.match(settings.lines, [{ level: 'error', fields: { reason: /EIO/ }, message: /the disk takes nothing now/ }])
   await queue.stop(never)
 })
 
@@ -281,6 +282,20 @@ t.test('with block_on_overflow senders wait for room until their deadline', asyn
   t.same(answered, ['the sending queue is full', 'first'])
   t.match(row(), { received: 3, delivered: 2, refused: 1, queued: 0, inFlight: 0 })
   t.equal(clock.pending, 1, "of the dead letters' own")
+})
+
+t.test('whoever waits for room has it also where the disk does not note what was delivered', async (t) => {
+  const { entry, end, clock, log, queue, row } = await run(new MemoryStorage(), { size: 1, sizer: 'items', blockOnOverflow: true })
+  end.hold()
+  await entry.consume(one(0), 0)
+  const second = entry.consume(one(1), 5000)
+  log.release = () => Promise.reject(new Error('ENOSPC'))
+  end.release()
+  await clock.advance(0)
+  await second
+  await turn()
+  t.match(row(), { received: 2, delivered: 2, refused: 0, queued: 0, inFlight: 0 })
+  await queue.stop(never)
 })
 
 t.test('a destination that comes back is noticed by all who wait at once, but not before it has asked for', async (t) => {

@@ -157,6 +157,7 @@ export class DurableQueue implements Lifecycle {
     } catch (cause) {
       account.refused += batch.count
       if (cause instanceof FullError) account.overflowed += batch.count
+      else if (!this.#stopped) this.#logger.error({ reason: messageOf(cause) }, 'the disk takes nothing now: senders are told to come back')
       const message = cause instanceof FullError ? 'the sending queue is full' : `the sending queue cannot be written: ${messageOf(cause)}`
       throw markAccounted(new RetryableError(message, { cause, retryAfterMs: RETRY_MS }))
     }
@@ -274,10 +275,16 @@ export class DurableQueue implements Lifecycle {
   #release(position: Position): void {
     this.#held.delete(position)
     if (this.#reading !== undefined) this.#settledMeanwhile.add(position)
-    this.#log!.release(position).then(
-      () => this.#waiting.shift()?.(),
-      (cause: unknown) => this.#logger.warn({ reason: messageOf(cause) }, 'the disk does not note what was delivered: it may come again'),
-    )
+    this.#log!
+      .release(position)
+      .catch((cause: unknown) =>
+        this.#logger.warn({ reason: messageOf(cause) }, 'the disk does not note what was delivered: it may come again'),
+      )
+      // There is room also where the disk does not note it.
+      .then(
+        () => this.#waiting.shift()?.(),
+        () => {},
+      )
   }
 
   #readOn(): void {
