@@ -272,8 +272,9 @@ export class TailSampling implements Processor, TraceOwner {
     await this.#durability?.stop()
     await this.#handOff.drain(abort)
     const lost = this.#buffer.leavingSpans + this.#handOff.spans
-    if (lost > 0 && this.#durability === undefined)
-      this.#settings.log.error({ spans: lost }, 'lost: they were kept, and had not been taken when the time to drain was over')
+    if (lost === 0) return
+    if (this.#durability !== undefined) this.#settings.log.info({ spans: lost }, 'kept on disk: the next run hands on what was not taken')
+    else this.#settings.log.error({ spans: lost }, 'lost: they were kept, and had not been taken when the time to drain was over')
   }
 
   #dropOpen(): void {
