@@ -9,7 +9,7 @@ export interface OpenFile {
   write(parts: readonly Uint8Array[], offset: number): Promise<void>
   /** Fewer bytes than asked only at the end of the file. */
   read(offset: number, length: number): Promise<Uint8Array>
-  /** After it has settled, what was written survives a crash. After it has rejected it must not be called again: the kernel forgets what it could not write. */
+  /** After it has settled, what was written survives a crash, and the file was still in its folder. After it has rejected it must not be called again: the kernel forgets what it could not write. */
   sync(): Promise<void>
   truncate(length: number): Promise<void>
   close(): Promise<void>
@@ -41,7 +41,10 @@ export const realFiles: Files = {
   own,
   names: (folder) => readdir(folder),
   size: async (folder, name) => (await stat(join(folder, name))).size,
-  open: async (folder, name, how) => openFile(await open(join(folder, name), how === 'create' ? 'wx' : 'r', 0o600)),
+  open: async (folder, name, how) => {
+    const path = join(folder, name)
+    return openFile(await open(path, how === 'create' ? 'wx' : 'r', 0o600), path)
+  },
   remove: (folder, name) => unlink(join(folder, name)),
   syncFolder,
 }
@@ -67,7 +70,7 @@ function behind(parts: readonly Uint8Array[], length: number): readonly Uint8Arr
   return left
 }
 
-function openFile(handle: FileHandle): OpenFile {
+function openFile(handle: FileHandle, path: string): OpenFile {
   return {
     async write(parts, offset) {
       let rest = parts
@@ -89,7 +92,12 @@ function openFile(handle: FileHandle): OpenFile {
       }
       return bytes.subarray(0, have)
     },
-    sync: () => handle.datasync(),
+    async sync() {
+      await handle.datasync()
+      // A file that somebody removed takes everything, and gives nothing back.
+      const { nlink } = await handle.stat()
+      if (nlink === 0) throw new Error(`${path} was removed by somebody else while it was written`)
+    },
     truncate: (length) => handle.truncate(length),
     close: () => handle.close(),
   }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
@@ -221,5 +221,24 @@ t.test('a release outlives kill -9, also where it is not synced yet', async (t) 
     (await log.read(0, 1000)).records.map(({ bytes }) => text(bytes)),
     ['b'],
   )
+  await log.close()
+})
+
+t.test('what is written to a file that somebody has removed is not acknowledged', async (t) => {
+  const folder = join(t.testdir(), 'queue')
+  const log = await SegmentLog.open(folder, options)
+  await log.append(record('a'))
+  rmSync(
+    join(
+      folder,
+      readdirSync(folder).find((name) => name.endsWith('.segment'))!,
+    ),
+  )
+  await t.rejects(log.append(record('b')), { message: /\.segment was removed by somebody else/ })
+  await log.append(record('c'))
+  t.equal(text((await log.read(0, 1000)).records[0]?.bytes as Uint8Array), 'c', 'the next one has a file of its own')
+  rmSync(folder, { recursive: true })
+  await t.rejects(log.append(record('d')), { message: /was removed/ })
+  await t.rejects(log.append(record('e')), { code: 'ENOENT' })
   await log.close()
 })
