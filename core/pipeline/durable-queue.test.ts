@@ -285,16 +285,21 @@ t.test('with block_on_overflow senders wait for room until their deadline', asyn
 })
 
 t.test('whoever waits for room has it also where the disk does not note what was delivered', async (t) => {
-  const { entry, end, clock, log, queue, row } = await run(new MemoryStorage(), { size: 1, sizer: 'items', blockOnOverflow: true })
+  const { entry, end, clock, log, queue, row, settings } = await run(new MemoryStorage(), {
+    size: 1,
+    sizer: 'items',
+    blockOnOverflow: true,
+  })
   end.hold()
   await entry.consume(one(0), 0)
   const second = entry.consume(one(1), 5000)
-  log.release = () => Promise.reject(new Error('ENOSPC'))
+  log.release = (position) => Promise.reject(new Error(`ENOSPC ${position}`))
   end.release()
   await clock.advance(0)
   await second
   await turn()
   t.match(row(), { received: 2, delivered: 2, refused: 0, queued: 0, inFlight: 0 })
+  t.equal(settings.lines.length, 1, 'one line for all of them')
   await queue.stop(never)
 })
 

@@ -61,8 +61,9 @@ export class DurableQueue implements Lifecycle {
   #behind = true
   #cursor: Position = 0
   #reading: Promise<void> | undefined
-  /** Whether the disk did not give back the last page. */
+  /** Whether the disk did not give back the last page, and did not note what was released last. */
   #unreadable = false
+  #unnoted = false
   /** Of what got its fate while a page was read: it may be in that page. */
   readonly #settledMeanwhile = new Set<Position>()
   /** Where this run's own records begin; what lies before was another's. */
@@ -275,16 +276,18 @@ export class DurableQueue implements Lifecycle {
   #release(position: Position): void {
     this.#held.delete(position)
     if (this.#reading !== undefined) this.#settledMeanwhile.add(position)
-    this.#log!
-      .release(position)
-      .catch((cause: unknown) =>
-        this.#logger.warn({ reason: messageOf(cause) }, 'the disk does not note what was delivered: it may come again'),
-      )
-      // There is room also where the disk does not note it.
-      .then(
-        () => this.#waiting.shift()?.(),
-        () => {},
-      )
+    const noted = this.#log!.release(position).then(
+      () => (this.#unnoted = false),
+      (cause: unknown) => this.#tellUnnoted(cause),
+    )
+    // There is room also where the disk does not note it.
+    void noted.then(() => this.#waiting.shift()?.())
+  }
+
+  /** Once, until the disk notes something again: there may be thousands a second. */
+  #tellUnnoted(cause: unknown): void {
+    if (!this.#unnoted) this.#logger.warn({ reason: messageOf(cause) }, 'the disk does not note what was delivered: it may come again')
+    this.#unnoted = true
   }
 
   #readOn(): void {
