@@ -12,26 +12,22 @@ export interface Said {
   readonly otherwise: Instead
 }
 
-/** Texts, twice. With the longest that is kept this bounds the memory, at 2 MB. */
-const GENERATION = 2048
+/** Texts. With the longest that is kept this bounds the memory, at some megabytes. */
+const MOST = 4096
 const LONGEST = 256
 
-/** Two generations: when the younger one is full, the older one goes. That costs less than keeping an order. */
+/** When it is full it begins anew: that costs less than keeping an order, or a second generation in which to look as well. */
 export class Recent {
-  #young = new Map<string, Said>()
-  #old = new Map<string, Said>()
+  readonly #said = new Map<string, Said>()
 
   get(text: string, bits: number): Said | undefined {
-    const said = this.#young.get(text) ?? this.#old.get(text)
+    const said = this.#said.get(text)
     return said?.bits === bits ? said : undefined
   }
 
   set(text: string, said: Said): void {
     if (text.length > LONGEST) return
-    if (this.#young.size >= GENERATION) {
-      this.#old = this.#young
-      this.#young = new Map()
-    }
-    this.#young.set(text, said)
+    if (this.#said.size >= MOST) this.#said.clear()
+    this.#said.set(text, said)
   }
 }
