@@ -109,11 +109,17 @@ t.test('what the disk does not take goes back to its sender, and the next is tak
   const { entry, log, row, queue, settings } = await run(new MemoryStorage())
   log.fault = new Error('EIO: i/o error, fdatasync')
   await t.rejects(entry.consume(one(1), 100), { name: 'RetryableError', message: /cannot be written: EIO/, retryAfterMs: 1000 })
+  log.fault = new Error('EIO, another file')
+  await t.rejects(entry.consume(one(1), 100), { message: /another file/ })
   log.fault = undefined
   await entry.consume(one(2), 100)
   await turn()
-  t.match(row(), { received: 2, delivered: 1, refused: 1, queued: 0, inFlight: 0 })
-  t.match(settings.lines, [{ level: 'error', fields: { reason: /EIO/ }, message: /the disk takes nothing now/ }])
+  t.match(row(), { received: 3, delivered: 1, refused: 2, queued: 0, inFlight: 0 })
+  t.match(settings.lines, [
+    { level: 'error', fields: { reason: /EIO/ }, message: /the disk takes nothing now/ },
+    { message: /takes again/ },
+  ])
+  t.equal(settings.lines.length, 2, 'the first of many is told')
   await queue.stop(never)
 })
 

@@ -61,9 +61,10 @@ export class DurableQueue implements Lifecycle {
   #behind = true
   #cursor: Position = 0
   #reading: Promise<void> | undefined
-  /** Whether the disk did not give back the last page, and did not note what was released last. */
+  /** Whether the disk did not give back the last page, did not note what was released last, did not take what came last. */
   #unreadable = false
   #unnoted = false
+  #unwritable = false
   /** Of what got its fate while a page was read: it may be in that page. */
   readonly #settledMeanwhile = new Set<Position>()
   /** Where this run's own records begin; what lies before was another's. */
@@ -158,10 +159,12 @@ export class DurableQueue implements Lifecycle {
     } catch (cause) {
       account.refused += batch.count
       if (cause instanceof FullError) account.overflowed += batch.count
-      else if (!this.#stopped) this.#logger.error({ reason: messageOf(cause) }, 'the disk takes nothing now: senders are told to come back')
+      else this.#tellUnwritable(cause)
       const message = cause instanceof FullError ? 'the sending queue is full' : `the sending queue cannot be written: ${messageOf(cause)}`
       throw markAccounted(new RetryableError(message, { cause, retryAfterMs: RETRY_MS }))
     }
+    if (this.#unwritable) this.#logger.info({}, 'the disk takes again what comes')
+    this.#unwritable = false
     this.#firstOwn = Math.min(this.#firstOwn, position)
     account.queued += batch.count
     this.#enter({ position, batch, account, bytes: capacityOf(batch), isLive: true })
@@ -282,6 +285,13 @@ export class DurableQueue implements Lifecycle {
     )
     // There is room also where the disk does not note it.
     void noted.then(() => this.#waiting.shift()?.())
+  }
+
+  /** Once, until the disk takes something again. */
+  #tellUnwritable(cause: unknown): void {
+    if (!this.#unwritable && !this.#stopped)
+      this.#logger.error({ reason: messageOf(cause) }, 'the disk takes nothing now: senders are told to come back')
+    this.#unwritable = true
   }
 
   /** Once, until the disk notes something again: there may be thousands a second. */
