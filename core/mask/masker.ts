@@ -159,7 +159,7 @@ export class Masker {
     const bytes = this.#bytes
     // As all SDKs write it: a key and a value, shorter than 128 bytes each.
     const value = start + 4 + bytes[start + 1]!
-    const isPlain = bytes[start] === KEY && bytes[start + 1]! < 0x80 && bytes[value - 2] === VALUE && value + bytes[value - 1]! === end
+    const isPlain = bytes[start] === KEY && bytes[start + 1]! < 0x80 && bytes[value - 2] === VALUE && end === value + bytes[value - 1]!
     const key = isPlain ? bytes.toString('utf8', start + 2, value - 2) : this.#key(start, end)
     switch (this.#rules.judge!(key, depth, node.place)) {
       case 'keep':
@@ -179,7 +179,7 @@ export class Masker {
     if (this.#rules.everyString || this.#rules.whole !== undefined || this.#isSeen(attribute, end)) return false
     switch (this.#bytes[value]) {
       case STRING_VALUE:
-        return value + 2 + this.#bytes[value + 1]! === end
+        return end === value + 2 + this.#bytes[value + 1]!
       case 0x10:
       case 0x18:
         return skipValue(this.#bytes, value + 1, end, 0, 0) === end

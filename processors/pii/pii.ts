@@ -14,7 +14,7 @@ export async function createPii(config: PiiConfig, next: Consumer, settings: Set
   const found = settings.meter.counter(
     'millrace_pii_findings',
     '{finding}',
-    'What was found and masked, by rule (a detector, or key) and by place. An attribute that is deleted counts once for each finding in it.',
+    'What was found and masked, by rule (a detector, a pattern, key, or not_allowed) and by place. An attribute that is deleted counts once for each finding in it.',
   )
   return {
     async consume(batch: Batch, deadlineMs: number): Promise<void> {
