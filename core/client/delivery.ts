@@ -80,8 +80,7 @@ export class Delivery<B> {
     } catch (error) {
       if (error instanceof PartialError)
         this.#refusals.failed(error.message, 'the destination took a part; senders are told how much it refused')
-      else if (error instanceof PermanentError)
-        this.#refusals.failed(error.message, 'the destination refuses data for good')
+      else if (error instanceof PermanentError) this.#refusals.failed(error.message, 'the destination refuses data for good')
       else this.#faults.failed(reasonOf(error), 'the destination does not take data now')
       throw error
     }
