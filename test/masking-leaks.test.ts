@@ -245,7 +245,7 @@ t.test('what holds nothing personal is not changed, byte for byte', async (t) =>
           const { chunk } = admit(signal, bytes)
           if ((await mask(signal, chunk)) !== chunk && !mightBePersonal(chunk)) throw new Error('changed')
         }),
-        { numRuns: 100, seed: randomInt(2 ** 31) },
+        { numRuns: 30, seed: randomInt(2 ** 31) },
       )
   t.pass()
 })
