@@ -44,9 +44,15 @@ export async function run(
   try {
     traces = await openTraces(config.telemetry, { clock: systemClock, log: log('telemetry'), version: ownVersion() }, redact)
     const tracer = traces === undefined ? {} : { tracer: traces.tracer }
-    service = await startService(config, { log, meter: (own) => meter.scoped(own), clock: systemClock, ...tracer })
+    const starting = new AbortController()
+    void stopping.asked.then((signal) => starting.abort(new Error(`${signal} came before it had started`)))
+    service = await startService(config, { log, meter: (own) => meter.scoped(own), clock: systemClock, ...tracer }, starting.signal)
     telemetry = await openTelemetry(config, service, meter, log('telemetry'))
   } catch (error) {
+    if (stopping.isAsked()) {
+      err(`stopped before it was ready: ${explainFailure(error)}\n`)
+      return OK
+    }
     err(`cannot start: ${explainFailure(error)}\n`)
     return FAILED
   }

@@ -238,6 +238,18 @@ t.test('what fails to start is named, and what had started is stopped again', as
   )
 })
 
+t.test('a start that takes its time ends when that is asked for, and what had started is stopped again', async (t) => {
+  const config = configOf({ traces: 'receiver > > exporter' })
+  const hanging = { ...receiver, create: async () => ({ start: () => new Promise<void>(() => {}), stop: async () => {} }) }
+  const asked = new AbortController()
+  const parts = { log: () => new TestSettings('').log, meter: () => new TestSettings('').meter, clock: new TestClock() }
+  const receivers = new Map([['receiver', { id: 'receiver', factory: hanging, config: {} }]])
+  const started = startService({ ...config, receivers }, parts, asked.signal)
+  asked.abort(new Error('SIGTERM came'))
+  await t.rejects(started, { name: 'ComponentError', message: 'receivers.receiver: SIGTERM came' })
+  t.equal(story.at(-1), 'stop exporter')
+})
+
 t.test('what fails to stop is told, and keeps nobody else from stopping', async (t) => {
   const service = await start(configOf({ traces: 'receiver > processor > exporter' }))
   failing.set('stop processor', new Error('no'))

@@ -31,10 +31,13 @@ export interface ServiceParts {
   readonly tracer?: Tracer
 }
 
-/** @throws ComponentError naming the component that could not be created or started; whatever had started is stopped again. */
-export async function startService(config: ServiceConfig, parts: ServiceParts): Promise<RunningService> {
+/**
+ * `abort` ends the start, also where a component takes its time.
+ * @throws ComponentError naming the component that could not be created or started; whatever had started is stopped again.
+ */
+export async function startService(config: ServiceConfig, parts: ServiceParts, abort?: AbortSignal): Promise<RunningService> {
   const service = new PipelineService(config, parts)
-  await service.start()
+  await service.start(abort)
   return service
 }
 
@@ -64,7 +67,7 @@ class PipelineService implements RunningService {
     return new Map(this.#started.flatMap(({ name, component: { addresses } }) => (addresses === undefined ? [] : [[name, addresses]])))
   }
 
-  async start(): Promise<void> {
+  async start(asked: AbortSignal = new AbortController().signal): Promise<void> {
     const { members, flow } = await buildGraph(this.#config, {
       ...this.#parts,
       ledger: this.ledger,
@@ -72,15 +75,21 @@ class PipelineService implements RunningService {
     })
     this.#flow = flow
     const abort = new AbortController()
+    const end = (): void => abort.abort(asked.reason)
+    asked.addEventListener('abort', end, { once: true })
+    if (asked.aborted) end()
     try {
       for (const member of members) {
         this.#started.push(member)
-        await named(member, () => member.component.start?.(abort.signal))
+        await named(member, () => unlessAborted(member.component.start?.(abort.signal), abort.signal))
       }
     } catch (thrown) {
       abort.abort()
       await this.stop()
       throw thrown
+    } finally {
+      // What bounds starting does not bound the run.
+      asked.removeEventListener('abort', end)
     }
     this.#status = 'ready'
   }
@@ -106,6 +115,19 @@ class PipelineService implements RunningService {
     timer.cancel()
     if (abort.signal.aborted) failures.push(abort.signal.reason as Error)
     return failures
+  }
+}
+
+/** Rejects with the reason of `abort`, whatever `started` does then. */
+async function unlessAborted(started: Promise<void> | undefined, abort: AbortSignal): Promise<void> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  const end = (): void => reject(abort.reason as Error)
+  abort.addEventListener('abort', end, { once: true })
+  if (abort.aborted) end()
+  try {
+    await Promise.race([started, aborted])
+  } finally {
+    abort.removeEventListener('abort', end)
   }
 }
 

@@ -27,6 +27,8 @@ export class HandOff {
   #bytes = 0
   #spans = 0
   #stopped = false
+  /** The last word from downstream was that it takes nothing now. */
+  #failing = false
   readonly #pauses = new Set<() => void>()
   #onIdle: (() => void) | undefined
 
@@ -53,14 +55,15 @@ export class HandOff {
     if (this.#inFlight === 0) this.#onIdle?.()
   }
 
-  /** Settles once everything has its fate, or with `abort`: what has none then is lost. */
-  async drain(abort: AbortSignal): Promise<void> {
+  /**
+   * Settles once everything has its fate, or with `abort`: what has none then is lost, unless it `isKept` elsewhere; then there is no use in
+   * waiting for a destination that takes nothing.
+   */
+  async drain(abort: AbortSignal, isKept = false): Promise<void> {
     this.pump()
-    if (this.#inFlight > 0 && !abort.aborted)
-      await new Promise<void>((resolve) => {
-        this.#onIdle = resolve
-        abort.addEventListener('abort', () => resolve(), { once: true })
-      })
+    const isOver = (): boolean => this.#inFlight === 0 || abort.aborted || (isKept && this.#failing)
+    abort.addEventListener('abort', () => this.#onIdle?.(), { once: true })
+    while (!isOver()) await new Promise<void>((resolve) => (this.#onIdle = resolve))
     this.#stopped = true
     for (const wake of this.#pauses) wake()
   }
@@ -76,6 +79,8 @@ export class HandOff {
       if (failures > 0) this.#options.settings.create?.(offered.count, 'offered again')
       const error = await this.#offer(offered)
       rest = error === undefined ? undefined : this.#left(offered, error)
+      this.#failing = rest !== undefined
+      if (this.#failing) this.#onIdle?.()
       this.#spans -= offered.count - (rest?.count ?? 0)
       if (rest !== undefined) await this.#pause(error as RetryableError, failures)
     }

@@ -270,7 +270,7 @@ export class TailSampling implements Processor, TraceOwner {
     }
     this.#wake()
     await this.#durability?.stop()
-    await this.#handOff.drain(abort)
+    await this.#handOff.drain(abort, this.#durability !== undefined)
     const lost = this.#buffer.leavingSpans + this.#handOff.spans
     if (lost === 0) return
     if (this.#durability !== undefined) this.#settings.log.info({ spans: lost }, 'kept on disk: the next run hands on what was not taken')
