@@ -1,7 +1,5 @@
 // `millrace pii test TEXT` and `millrace pii test --file SPANS`: what `pii`, or `redaction`, would do, and why. Nothing is received, and nothing is sent.
 
-import { open } from 'node:fs/promises'
-import { createInterface } from 'node:readline'
 import { ANONYMOUS, type Batch, type Signal } from '../batch.ts'
 import { systemClock } from '../clock.ts'
 import type { Factories, MetricAttributes, Processor, ProcessorFactory, Settings } from '../component.ts'
@@ -14,6 +12,7 @@ import { toJson } from '../otlp/json-write.ts'
 import { admit } from '../otlp/requests.ts'
 import { printable } from '../printable.ts'
 import { table } from './draw.ts'
+import { eachRecorded } from './recording.ts'
 import { FAILED, INVALID_CONFIGURATION, OK, type Terminal } from './terminal.ts'
 
 export interface PiiAsked {
@@ -105,23 +104,8 @@ class Trial {
     return asJson ? `${JSON.stringify({ text: after, found: this.#rows() })}\n` : `${printable(after, 100_000)}\n`
   }
 
-  async recording(file: string, each: (line: string) => void): Promise<void> {
-    let number = 0
-    const input = (
-      await open(file).catch((error: NodeJS.ErrnoException) => {
-        throw new Error(`${file} cannot be read: ${error.code === 'ENOENT' ? 'there is no such file' : error.message}`, { cause: error })
-      })
-    ).createReadStream()
-    for await (const line of createInterface({ input, crlfDelay: Infinity })) {
-      number++
-      if (line.trim() === '') continue
-      try {
-        each(`${await this.#mask(signalOf(line), Buffer.from(line))}\n`)
-      } catch (error) {
-        const where = `${file}:${number}: ${(error as Error).message}`
-        throw new Error(`${where}; accepted: a line of OTLP/JSON each, as the file exporter writes them`, { cause: error })
-      }
-    }
+  recording(file: string, each: (line: string) => void): Promise<void> {
+    return eachRecorded(file, async (line) => each(`${await this.#mask(signalOf(line), Buffer.from(line))}\n`))
   }
 
   /** Which rule found how much, and where. */

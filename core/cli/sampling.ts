@@ -1,7 +1,5 @@
 // `millrace sampling try POLICIES TRACES…`: what a set of policies would have done with recorded traffic. Nothing is received, and nothing is sent.
 
-import { open } from 'node:fs/promises'
-import { createInterface } from 'node:readline'
 import type { Batch } from '../batch.ts'
 import { ANONYMOUS } from '../batch.ts'
 import type { Clock } from '../clock.ts'
@@ -17,6 +15,7 @@ import { admit, indexChunk } from '../otlp/requests.ts'
 import { type Span, SpanCursor } from '../otlp/span-cursor.ts'
 import { printable } from '../printable.ts'
 import { table } from './draw.ts'
+import { eachRecorded } from './recording.ts'
 import { FAILED, INVALID_CONFIGURATION, OK, type Terminal } from './terminal.ts'
 
 export interface TryAsked {
@@ -151,31 +150,13 @@ class Replay {
     await this.#processor.start?.(new AbortController().signal)
   }
 
-  /** A line an export request, as the `file` exporter writes them. */
-  async file(file: string): Promise<void> {
-    let number = 0
-    const input = (
-      await open(file).catch((error: NodeJS.ErrnoException) => {
-        throw new Error(`${file} cannot be read: ${error.code === 'ENOENT' ? 'there is no such file' : error.message}`, { cause: error })
-      })
-    ).createReadStream()
-    for await (const line of createInterface({ input, crlfDelay: Infinity })) {
-      number++
-      if (line.trim() === '') continue
-      try {
-        const read = fromJson('traces', Buffer.from(line))
-        const admitted = admit('traces', read.bytes)
-        this.refused += read.refused + admitted.refused
-        await this.#offer(admitted.chunk)
-      } catch (error) {
-        throw new Error(
-          `${file}:${number}: ${(error as Error).message}; accepted: a line of OTLP/JSON each, as the file exporter writes them`,
-          {
-            cause: error,
-          },
-        )
-      }
-    }
+  file(file: string): Promise<void> {
+    return eachRecorded(file, async (line) => {
+      const read = fromJson('traces', Buffer.from(line))
+      const admitted = admit('traces', read.bytes)
+      this.refused += read.refused + admitted.refused
+      await this.#offer(admitted.chunk)
+    })
   }
 
   async #offer(chunk: Uint8Array): Promise<void> {
