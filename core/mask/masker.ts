@@ -3,6 +3,8 @@
 //
 // It goes from the request down, and only into what holds something that the pass saw. Fields sent twice are judged each, so nothing hides in
 // one that another shadows; a request needs no index and no canonical form for that.
+//
+// It is longer than other files: the steps of the walk call each other in a circle, and share where they are.
 
 import type { Signal } from '../batch.ts'
 import { readAnyValue } from '../otlp/any-value.ts'

@@ -3,6 +3,8 @@
 //
 // Source: the OTLP specification, "JSON Protobuf Encoding", and protobuf's own for what it leaves open: ids are hex, other bytes base64,
 // enums integers, 64-bit integers decimal strings or numbers, names lowerCamelCase; unknown members are ignored, null is absence.
+//
+// It is longer than other files: values hold messages and messages values, so its steps call each other in a circle.
 
 import type { Signal } from '../batch.ts'
 import { ByteWriter } from './byte-writer.ts'

@@ -1,5 +1,7 @@
 // Writes a request anew with its edits in it: what nobody touched is copied as it stands, and every ancestor of a change gets its length
 // anew. Called by RequestEdits.build. Two passes, for protobuf puts a length before what it measures.
+//
+// It is longer than other files: what one pass measures the other writes, and the two must be read beside each other.
 
 import * as column from './request-index.ts'
 import { grown } from './request-index.ts'
