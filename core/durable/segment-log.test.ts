@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, type SpawnOptionsWithStdioTuple } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -14,6 +14,8 @@ import { SegmentLog } from './segment-log.ts'
 const options = { maxBytes: 2 ** 20 }
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString()
 const record = (text: string): Uint8Array[] => [Buffer.from(text)]
+/** A child that reads its input ends with this process, however that ends. One that had our stderr would keep the runner waiting for it. */
+const UNTIL_WE_END: SpawnOptionsWithStdioTuple<'pipe', 'pipe', 'ignore'> = { stdio: ['pipe', 'pipe', 'ignore'] }
 
 t.test('on a real disk, what was appended and not released is there after a restart, oldest first', async (t) => {
   const folder = join(t.testdir(), 'queue')
@@ -64,8 +66,8 @@ t.test('a process that was killed keeps neither the folder nor what it had ackno
     const log = await SegmentLog.open(${JSON.stringify(folder)}, { maxBytes: 2 ** 20 })
     await log.append([Buffer.from('acknowledged')])
     console.log('acknowledged')
-    setInterval(() => {}, 1000)`
-  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
+    process.stdin.resume()`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], UNTIL_WE_END)
   await once(child.stdout, 'readable')
   await t.rejects(SegmentLog.open(folder, options), { message: new RegExp(`pid ${child.pid}`) })
   child.kill('SIGKILL')
@@ -214,8 +216,8 @@ t.test('a release outlives kill -9, also where it is not synced yet', async (t) 
     const marks = () => readdirSync(${JSON.stringify(folder)}).find((name) => name.endsWith('.released'))
     while (marks() === undefined || statSync(${JSON.stringify(folder)} + '/' + marks()).size === 0) await new Promise(setImmediate)
     console.log('released')
-    setInterval(() => {}, 1000)`
-  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
+    process.stdin.resume()`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], UNTIL_WE_END)
   await once(child.stdout, 'readable')
   child.kill('SIGKILL')
   await once(child, 'exit')
