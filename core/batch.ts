@@ -6,6 +6,8 @@ export type Signal = 'traces' | 'metrics' | 'logs'
 export interface Origin {
   readonly tenant: string
   readonly subject?: string
+  /** What it may do is said of these, where a receiver asks for roles. */
+  readonly roles?: readonly string[]
   readonly headers: ReadonlyMap<string, string>
 }
 

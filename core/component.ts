@@ -1,5 +1,6 @@
 // The contract between core and components: what a receiver, a processor, an exporter, a connector and an extension are.
 
+import type { X509Certificate } from 'node:crypto'
 import type { Batch, Origin, Signal } from './batch.ts'
 import type { Clock } from './clock.ts'
 import type { ConfigOf, ConfigSchema } from './config/schema.ts'
@@ -38,6 +39,7 @@ export interface Extension extends Lifecycle {}
 
 /** What an extension can do for other components, by the name under which they ask for it. A plugin adds its own by declaration merging. */
 export interface Capabilities {
+  audit: Auditor
   client_auth: ClientAuthenticator
   server_auth: ServerAuthenticator
   storage: StorageProvider
@@ -55,9 +57,37 @@ export interface ClientAuthenticator extends Extension {
 export interface ServerAuthenticator extends Extension {
   /**
    * `headers` has names in lower case, and only those that came once. Rejects with UnauthenticatedError; with anything else the sender
-   * is told to try again.
+   * is told to try again. One object for each principal: batches of one origin are merged.
    */
-  authenticate(headers: ReadonlyMap<string, string>): Promise<Origin>
+  authenticate(headers: ReadonlyMap<string, string>, peer?: Peer): Promise<Origin>
+}
+/** The other end of a connection, as far as the connection itself tells. */
+export interface Peer {
+  /** The client's, which an authority that the listener trusts has signed for clients, and which was valid when the connection began. */
+  readonly certificate?: X509Certificate
+}
+
+/** Keeps a record of what must not be done unseen. */
+export interface Auditor extends Extension {
+  /**
+   * Settles with true once the record survives a crash, with false where it could not be written, which the log says. Never rejects. Refusals
+   * are counted together where many come: then it settles at once.
+   */
+  record(entry: AuditEntry): Promise<boolean>
+}
+export interface AuditEntry {
+  /** `refusal`: somebody was not let in, or a message not believed. `administration`: something was changed. `read`: somebody looked. */
+  readonly kind: 'refusal' | 'administration' | 'read'
+  /** What was done or tried: `authenticate`, `message`, `executions:read`. */
+  readonly act: string
+  /** The id of the component that says so. */
+  readonly component: string
+  readonly tenant?: string
+  readonly subject?: string
+  /** Why it was refused, or the words of whoever did it; never what was presented. */
+  readonly reason?: string
+  /** What it was done to: an id, a path, a filter. */
+  readonly object?: string
 }
 
 /** Keeps what must outlive the process, for whoever names it as `storage`. */

@@ -1,0 +1,9 @@
+// What receivers and clients of the trace protocol share of trust: whether a message may be believed, who may do what, and how a message is
+// signed. Factories get the schemas from core/factory.ts.
+
+export { canonicalJson, MAX_CANONICAL_DEPTH, NotCanonicalError } from './canonical-json.ts'
+export { MessageTrust, type MessageTrustTools } from './message-trust.ts'
+export { isSealed, sealMessage, type SealedPayload } from './sealed-payload.ts'
+export { type MessageKeys, signMessage } from './sign-message.ts'
+export type { TrustConfig } from './trust-schema.ts'
+export type { JsonObject, Reason, Rejection, Trusted, Verdict } from './verdict.ts'
