@@ -39,17 +39,17 @@ export class Cors {
     if (this.#exposed !== '') response.setHeader('Access-Control-Expose-Headers', this.#exposed)
   }
 
-  /** Answers a browser that asks whether a page may post; undefined where it is no such question. */
-  preflight(request: IncomingMessage, response: ServerResponse): Refusal | 'answered' | undefined {
+  /** Answers a browser that asks whether a page may do what the path is for; undefined where it is no such question. */
+  preflight(request: IncomingMessage, response: ServerResponse, allowed: 'GET' | 'POST'): Refusal | 'answered' | undefined {
     const { origin, 'access-control-request-method': method, 'access-control-request-headers': wanted = '' } = request.headers
     if (request.method !== 'OPTIONS' || origin === undefined || method === undefined) return undefined
     const names = wanted.split(',').map((name) => name.trim().toLowerCase())
     const stranger = names.find((name) => name !== '' && !this.#headers.has(name) && !this.#headers.has('*'))
-    if (method !== 'POST') return forbidden(`cors: method ${method} is not allowed; accepted: POST`)
+    if (method !== allowed) return forbidden(`cors: method ${method} is not allowed; accepted: ${allowed}`)
     if (stranger !== undefined) return forbidden(`cors: header ${stranger} is not in allowed_headers`)
     response.setHeader('Vary', 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers')
     if (!this.#setOrigin(origin, response)) return forbidden(`cors: origin ${origin} is not in allowed_origins`)
-    response.setHeader('Access-Control-Allow-Methods', 'POST')
+    response.setHeader('Access-Control-Allow-Methods', allowed)
     if (wanted !== '') response.setHeader('Access-Control-Allow-Headers', wanted)
     if (this.#maxAge !== undefined) response.setHeader('Access-Control-Max-Age', this.#maxAge)
     response.writeHead(204).end()

@@ -24,6 +24,8 @@ export class Desk {
   readonly clock: Clock
   /** The door is stopping: connections end with the answer they wait for. */
   closing = false
+  /** Answers without an end of their own. */
+  readonly streams: Set<{ end(): void }> = new Set()
   #open = 0
   #onIdle: (() => void) | undefined
 

@@ -91,7 +91,7 @@ export abstract class Exchange implements Room, ReadingBody {
   /** The whole body has come. */
   protected take(body: Buffer, coding: Coding | undefined): void {
     this.desk.slowBodies.delete(this)
-    if (coding === undefined || body.length === 0) return this.#hand(body)
+    if (coding === undefined || body.length === 0) return this.hand(body)
     const wanted = coding !== 'deflate' && isCompressedWanted(coding)
     decompress(coding, body, this, wanted, (result, isWhole) => {
       if (!(result instanceof Uint8Array)) return this.refuse(result)
@@ -100,7 +100,7 @@ export abstract class Exchange implements Room, ReadingBody {
       this.#keepOnly(result.buffer.byteLength + (this.compressed === undefined ? 0 : body.buffer.byteLength))
       // A sender that has gone meanwhile will send again: its data is not taken twice.
       if (this.isGone) this.end()
-      else this.#hand(result)
+      else this.hand(result)
     })
   }
 
@@ -114,7 +114,8 @@ export abstract class Exchange implements Room, ReadingBody {
     return true
   }
 
-  #hand(body: Uint8Array): void {
+  /** To the path's work. */
+  protected hand(body: Uint8Array): void {
     try {
       this.#handle(body, this)
     } catch (error) {

@@ -7,12 +7,16 @@ export type Coding = 'gzip' | 'deflate' | 'zstd'
 
 export const CONTENT_TYPE: Readonly<Record<Encoding, string>> = { protobuf: 'application/x-protobuf', json: 'application/json' }
 
-/** Undefined for a type that OTLP does not know. Parameters such as `charset=utf-8` say nothing here. */
-export function encodingOf(contentType: string | undefined): Encoding | undefined {
-  if (contentType === CONTENT_TYPE.protobuf) return 'protobuf'
-  if (contentType === undefined) return undefined
+/** Lower case, without parameters: such as `charset=utf-8` say nothing here. */
+export function mediaTypeOf(contentType: string | undefined): string | undefined {
+  if (contentType === CONTENT_TYPE.protobuf || contentType === undefined) return contentType
   const semicolon = contentType.indexOf(';')
-  const type = (semicolon < 0 ? contentType : contentType.slice(0, semicolon)).trim().toLowerCase()
+  return (semicolon < 0 ? contentType : contentType.slice(0, semicolon)).trim().toLowerCase()
+}
+
+/** Undefined for a type that OTLP does not know. */
+export function encodingOf(contentType: string | undefined): Encoding | undefined {
+  const type = mediaTypeOf(contentType)
   return type === CONTENT_TYPE.protobuf ? 'protobuf' : type === CONTENT_TYPE.json ? 'json' : undefined
 }
 

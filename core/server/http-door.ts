@@ -10,13 +10,13 @@ import { writeRefusal } from './answer.ts'
 import type { ByteBudget } from './byte-budget.ts'
 import { Desk, type DeskOptions } from './desk.ts'
 import { Cors, type CorsOptions } from './cors.ts'
-import type { Handle } from './exchange.ts'
-import { encodingOf } from './headers.ts'
-import { HttpExchange } from './http-exchange.ts'
+import { HttpExchange, type HttpHandle } from './http-exchange.ts'
+import { type HttpAnswerer, HttpQuery } from './http-query.ts'
 import { BACKLOG, listen } from './listen.ts'
 import type { ListenAddress } from './listen-address.ts'
 import { badRequest, type Refusal, tooSlow, unknownPath, wrongMethod } from './refusal.ts'
 import type { ServerTls } from './server-tls.ts'
+import { OTLP, type Speech } from './speech.ts'
 
 export interface HttpDoorOptions extends DeskOptions {
   readonly address: ListenAddress
@@ -33,6 +33,8 @@ export interface HttpDoorOptions extends DeskOptions {
   /** The Content-Encodings that are taken, `''` for none; without it, all that are known. */
   readonly codings?: ReadonlySet<string>
 }
+
+const MAX_PARAM_LENGTH = 4096
 
 export class HttpDoor {
   readonly budget: ByteBudget
@@ -52,6 +54,8 @@ export class HttpDoor {
     this.#app = fastify({
       logger: false,
       exposeHeadRoutes: false,
+      // Names in paths may be whatever a sender made up.
+      routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
       // Answers while closing are ours, in the encoding of the request.
       return503OnClosing: false,
       // No route has a schema; fastify would load its compilers all the same, 15 ms of every start.
@@ -68,32 +72,50 @@ export class HttpDoor {
   }
 
   /** Before `start`: the work of a path, or why there is none. */
-  post(path: string, served: Handle | Refusal): void {
-    this.#paths.push(path)
-    // Hooks answer everything themselves: what fastify would do after them is not needed here, and costs.
-    this.#app.route({
-      method: 'POST',
-      url: path,
-      onRequest: ({ raw }, { raw: response }, _done) => {
-        this.#cors?.allow(raw, response)
-        if (typeof served === 'object') this.#refuse(raw, response, served)
-        else new HttpExchange(this.#desk, raw, response, served, this.#options).begin()
-      },
-      handler: unreachable,
-    })
-    this.#app.route({
-      method: this.#app.supportedMethods.filter((method) => method !== 'POST'),
-      url: path,
-      onRequest: ({ raw }, { raw: response }, _done) => {
-        const asked = this.#cors?.preflight(raw, response) ?? wrongMethod(raw.method!)
-        if (asked !== 'answered') this.#refuse(raw, response, asked)
-      },
-      handler: unreachable,
+  post(path: string, served: HttpHandle | Refusal, speech: Speech = OTLP): void {
+    this.#route('POST', path, speech, ({ raw }, response) => {
+      if (typeof served === 'object') return served
+      new HttpExchange(this.#desk, raw, response, served, speech, this.#options).begin()
     })
   }
 
-  #refuse(request: IncomingMessage, response: ServerResponse, refusal: Refusal): void {
-    writeRefusal(request, response, encodingOf(request.headers['content-type']) ?? 'json', refusal, this.#desk.closing)
+  /** Before `start`. `path` may have parts such as `:id`. */
+  get(path: string, answer: HttpAnswerer, speech: Speech = OTLP): void {
+    this.#route('GET', path, speech, ({ raw, params }, response) => {
+      const named = new Map(Object.entries(params as Record<string, string>))
+      new HttpQuery(this.#desk, raw, response, named, answer, speech).begin()
+    })
+  }
+
+  /** Hooks answer everything themselves: what fastify would do after them is not needed here, and costs. */
+  #route(
+    method: 'GET' | 'POST',
+    path: string,
+    speech: Speech,
+    serve: (request: FastifyRequest, response: ServerResponse) => Refusal | undefined | void,
+  ): void {
+    this.#paths.push(path)
+    const refuse = (request: IncomingMessage, response: ServerResponse, refusal: Refusal): void =>
+      writeRefusal(request, response, speech, refusal, this.#desk.closing)
+    this.#app.route({
+      method,
+      url: path,
+      onRequest: (request, { raw: response }, _done) => {
+        this.#cors?.allow(request.raw, response)
+        const refusal = serve(request, response)
+        if (refusal !== undefined) refuse(request.raw, response, refusal)
+      },
+      handler: unreachable,
+    })
+    this.#app.route({
+      method: this.#app.supportedMethods.filter((other) => other !== method),
+      url: path,
+      onRequest: ({ raw }, { raw: response }, _done) => {
+        const asked = this.#cors?.preflight(raw, response, method) ?? wrongMethod(raw.method!, method)
+        if (asked !== 'answered') refuse(raw, response, asked)
+      },
+      handler: unreachable,
+    })
   }
 
   /** Rejects with an error that names the address where it cannot be had. */
@@ -119,6 +141,7 @@ export class HttpDoor {
     desk.closing = true
     desk.slowBodies.stop()
     this.#options.tls?.stop()
+    for (const stream of desk.streams) stream.end()
     const cut = (): void => this.#cut()
     abort.addEventListener('abort', cut)
     if (abort.aborted) cut()
@@ -151,7 +174,7 @@ export class HttpDoor {
 
 function refuseRaw(request: FastifyRequest, reply: FastifyReply, refusal: Refusal): void {
   reply.hijack()
-  writeRefusal(request.raw, reply.raw, encodingOf(request.headers['content-type']) ?? 'json', refusal, false)
+  writeRefusal(request.raw, reply.raw, OTLP, refusal, false)
 }
 
 function refusalOf(error: FastifyError): Refusal {

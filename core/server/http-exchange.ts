@@ -2,12 +2,16 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Encoding } from '../otlp/export-response.ts'
-import { writeRefusal, writeSuccess } from './answer.ts'
+import { writeContent, writeRefusal, writeSuccess } from './answer.ts'
 import { BodyBuffer } from './body-buffer.ts'
 import type { Desk } from './desk.ts'
-import { Exchange, type Handle } from './exchange.ts'
-import { type Coding, codingOf, encodingOf, lengthOf } from './headers.ts'
+import { Exchange } from './exchange.ts'
+import { type Coding, codingOf, encodingOf, lengthOf, mediaTypeOf } from './headers.ts'
 import { type Refusal, tooLarge, wrongCoding, wrongType } from './refusal.ts'
+import type { Content, Speech } from './speech.ts'
+
+/** Does the work of one path of an HTTP door: a `Handle` that may answer in words of its own. */
+export type HttpHandle = (body: Uint8Array, exchange: HttpExchange) => void
 
 export interface HttpExchangeOptions {
   readonly writeTimeoutMs: number
@@ -18,15 +22,22 @@ export class HttpExchange extends Exchange {
   readonly encoding: Encoding
   readonly #request: IncomingMessage
   readonly #response: ServerResponse
-
+  readonly #speech: Speech
   readonly #options: HttpExchangeOptions
 
-  constructor(desk: Desk, request: IncomingMessage, response: ServerResponse, handle: Handle, options: HttpExchangeOptions) {
-    super(desk, handle)
+  constructor(
+    desk: Desk,
+    request: IncomingMessage,
+    response: ServerResponse,
+    handle: HttpHandle,
+    speech: Speech,
+    options: HttpExchangeOptions,
+  ) {
+    super(desk, (body) => handle(body, this))
     this.#request = request
     this.#response = response
+    this.#speech = speech
     this.#options = options
-    // What is neither is refused at once, in words that a person with curl can read.
     this.encoding = encodingOf(request.headers['content-type']) ?? 'json'
   }
 
@@ -38,7 +49,8 @@ export class HttpExchange extends Exchange {
       if (!this.#request.complete) this.end()
     })
     this.authenticate(rawHeaders, () => {
-      if (encodingOf(headers['content-type']) === undefined) return this.refuse(wrongType(headers['content-type']))
+      const { types } = this.#speech
+      if (!types.includes(this.mediaType)) return this.refuse(wrongType(headers['content-type'], types))
       const coding = codingOf(headers['content-encoding'])
       if (typeof coding === 'object') return this.refuse(coding)
       const { codings } = this.#options
@@ -48,6 +60,18 @@ export class HttpExchange extends Exchange {
       if (headers.expect !== undefined) this.#response.writeContinue()
       this.#read(length, coding)
     })
+  }
+
+  /** Of the body, in lower case and without parameters; empty where the request does not say. */
+  get mediaType(): string {
+    return mediaTypeOf(this.#request.headers['content-type']) ?? ''
+  }
+
+  /** Answers in the words of the path. `headers` are names and values in turn. */
+  answer(status: number, content: Content, headers?: readonly string[]): void {
+    if (!this.end()) return
+    writeContent(this.#response, status, content, this.desk.closing, headers)
+    this.#awaitReader()
   }
 
   #read(length: number, coding: Coding | undefined): void {
@@ -70,7 +94,7 @@ export class HttpExchange extends Exchange {
   }
 
   protected writeRefusal(refusal: Refusal): void {
-    writeRefusal(this.#request, this.#response, this.encoding, refusal, this.desk.closing)
+    writeRefusal(this.#request, this.#response, this.#speech, refusal, this.desk.closing)
     this.#awaitReader()
   }
 

@@ -2,6 +2,8 @@
 
 import type { GrpcDoor, GrpcDoorOptions } from './grpc-door.ts'
 import type { HttpDoor, HttpDoorOptions } from './http-door.ts'
+import type { HttpExchange, HttpHandle } from './http-exchange.ts'
+import type { EventStream, HttpAnswerer, HttpQuery } from './http-query.ts'
 
 export { ByteBudget, bytesInFlight, limitBytesInFlight } from './byte-budget.ts'
 export type { CorsOptions } from './cors.ts'
@@ -13,7 +15,8 @@ export { badRequest, type Refusal, signalNotTaken, unavailable } from './refusal
 export { ServerTls } from './server-tls.ts'
 export type { BodyRate } from './slow-bodies.ts'
 export { type Encoding, encodePartialSuccess, type PartialSuccess } from '../otlp/export-response.ts'
-export type { GrpcDoor, GrpcDoorOptions, HttpDoor, HttpDoorOptions }
+export type { Content, Speech } from './speech.ts'
+export type { EventStream, GrpcDoor, GrpcDoorOptions, HttpAnswerer, HttpDoor, HttpDoorOptions, HttpExchange, HttpHandle, HttpQuery }
 
 export async function createGrpcDoor(options: GrpcDoorOptions): Promise<GrpcDoor> {
   const { GrpcDoor } = await import('./grpc-door.ts')

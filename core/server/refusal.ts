@@ -39,13 +39,12 @@ export function unknownPath(path: string, known: readonly string[]): Refusal {
   return { httpStatus: 404, code: NOT_FOUND, message: `nothing is served at ${path}; known paths: ${known.join(', ')}` }
 }
 
-export function wrongMethod(method: string): Refusal {
-  return { httpStatus: 405, code: UNIMPLEMENTED, message: `${method} is not supported here; use POST`, headers: ['Allow', 'POST'] }
+export function wrongMethod(method: string, allowed: 'GET' | 'POST'): Refusal {
+  return { httpStatus: 405, code: UNIMPLEMENTED, message: `${method} is not supported here; use ${allowed}`, headers: ['Allow', allowed] }
 }
 
-export function wrongType(found: string | undefined): Refusal {
-  const accepted = 'application/x-protobuf or application/json'
-  return { httpStatus: 415, code: INVALID_ARGUMENT, message: `Content-Type is ${found ?? 'missing'}; accepted: ${accepted}` }
+export function wrongType(found: string | undefined, accepted: readonly string[]): Refusal {
+  return { httpStatus: 415, code: INVALID_ARGUMENT, message: `Content-Type is ${found ?? 'missing'}; accepted: ${accepted.join(' or ')}` }
 }
 
 const CODINGS: ReadonlySet<string> = new Set(['gzip', 'deflate', 'zstd'])
