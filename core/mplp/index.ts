@@ -1,0 +1,8 @@
+// The door to the trace protocol, whatever it came over: JSON to messages, and messages to spans, log records and measurements in OTLP bytes.
+// It loads ajv: import it where a receiver is created.
+
+export * from './ids.ts'
+export * from './json.ts'
+export * from './message.ts'
+export { VERSION } from './schema.ts'
+export { parseTime } from './time.ts'

@@ -1,0 +1,125 @@
+// Bodies of JSON to the messages in them: one, a list, or one a line. Receivers call it before anything else sees a byte, so that nothing
+// behind it meets a depth, a number or a character that it cannot hold.
+
+import { isUtf8 } from 'node:buffer'
+
+/** A fault of what was sent: `path` is a JSON pointer (RFC 6901), empty for the whole. */
+export interface Fault {
+  readonly path: string
+  readonly message: string
+}
+
+/** One message's JSON, or why it is none. */
+export type Json = ParsedJson | { readonly fault: Fault }
+export interface ParsedJson {
+  /** As JSON.parse reads it, which is also what RFC 8785 signs. */
+  readonly value: unknown
+  /** The same with integers past 2^53 as bigints. The very same object where there are none. */
+  readonly exact: unknown
+}
+
+/** Lists and objects in one another: at most 28 of them, for each may be three messages of protobuf, and those may be 100 deep. */
+export const MAX_JSON_DEPTH = 28
+/** Below this a body is parsed before its depth is known: it cannot be deep enough to cost anything. */
+const SMALL = 65_536
+
+/** The messages of a body: `json` is one or a list of them, `lines` one a line. Lazy, so that answers can begin before the end. */
+export function* readJson(body: Uint8Array, form: 'json' | 'lines'): Generator<Json, void, undefined> {
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.length)
+  const whole = isUtf8(bytes)
+  if (form === 'lines') yield* readLines(bytes, whole)
+  else if (!whole) yield { fault: { path: '', message: 'the body is not UTF-8' } }
+  else yield* readOne(bytes)
+}
+
+function* readOne(bytes: Buffer): Generator<Json, void, undefined> {
+  const json = parse(bytes)
+  if ('fault' in json || !Array.isArray(json.value)) return yield json
+  const exact = json.exact as readonly unknown[]
+  for (const [i, value] of json.value.entries()) yield { value, exact: exact[i] }
+}
+
+function* readLines(bytes: Buffer, whole: boolean): Generator<Json, void, undefined> {
+  for (let start = 0; start < bytes.length;) {
+    const found = bytes.indexOf(0x0a, start)
+    const end = found < 0 ? bytes.length : found
+    const line = bytes.subarray(start, end)
+    start = end + 1
+    if (isBlank(line)) continue
+    yield whole || isUtf8(line) ? parse(line) : { fault: { path: '', message: 'the line is not UTF-8' } }
+  }
+}
+
+function isBlank(line: Buffer): boolean {
+  return line.every((byte) => byte === 0x20 || byte === 0x09 || byte === 0x0d)
+}
+
+function parse(bytes: Buffer): Json {
+  // A list of messages is one level more than a message.
+  if (bytes.length > SMALL && isDeep(bytes)) return tooDeep('')
+  const text = bytes.toString('utf8')
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    return { fault: { path: '', message: `not JSON: ${(error as Error).message.slice(0, 200)}` } }
+  }
+  const seen = lookOver(value, Array.isArray(value) ? MAX_JSON_DEPTH + 1 : MAX_JSON_DEPTH)
+  if (seen === OVER) return tooDeep('')
+  if (seen === UNHELD) return { fault: { path: '', message: 'a number is larger than a double holds' } }
+  return { value, exact: seen === WIDE ? JSON.parse(text, exactly) : value }
+}
+
+function tooDeep(path: string): Json {
+  return { fault: { path, message: `lists and objects are nested too deep; accepted: ${MAX_JSON_DEPTH} levels` } }
+}
+
+/** By the brackets outside of strings: it costs a byte of time a byte, and no memory. */
+function isDeep(bytes: Buffer): boolean {
+  let depth = 0
+  for (let p = 0; p < bytes.length; p++) {
+    const byte = bytes[p]!
+    if (byte === 0x22) {
+      for (p++; p < bytes.length && bytes[p] !== 0x22; p++) if (bytes[p] === 0x5c) p++
+    } else if (byte === 0x7b || byte === 0x5b) {
+      if (++depth > MAX_JSON_DEPTH + 1) return true
+    } else if (byte === 0x7d || byte === 0x5d) depth--
+  }
+  return false
+}
+
+const PLAIN = 0
+/** There are integers that a double does not hold exactly. */
+const WIDE = 1
+const UNHELD = 2
+const OVER = 3
+
+function lookOver(value: unknown, levels: number): number {
+  if (typeof value === 'number') return lookAt(value)
+  if (typeof value !== 'object' || value === null) return PLAIN
+  if (levels === 0) return OVER
+  let worst = PLAIN
+  if (Array.isArray(value)) {
+    for (const element of value) worst = Math.max(worst, lookOver(element, levels - 1))
+  } else {
+    // eslint-disable-next-line guard-for-in -- JSON.parse makes plain objects, whose prototype has nothing to enumerate
+    for (const key in value) worst = Math.max(worst, lookOver((value as Record<string, unknown>)[key], levels - 1))
+  }
+  return worst
+}
+
+function lookAt(value: number): number {
+  if (Number.isSafeInteger(value)) return PLAIN
+  if (!Number.isFinite(value)) return UNHELD
+  return Number.isInteger(value) ? WIDE : PLAIN
+}
+
+const DIGITS = /^-?\d+$/
+
+/** A reviver: an integer that a double rounds comes as a bigint, with every digit that was sent. */
+function exactly(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
+  if (typeof value !== 'number' || Number.isSafeInteger(value)) return value
+  const source = context?.source ?? ''
+  // A bound, because BigInt() of very many digits takes long.
+  return source.length <= 400 && DIGITS.test(source) ? BigInt(source) : value
+}
