@@ -92,7 +92,19 @@ const bodies: Readonly<Record<Kind, { readonly properties: Record<string, Schema
   },
   update: { properties: common, required: ['trace_id', 'span_id'] },
   finish: { properties: common, required: ['trace_id', 'span_id'] },
-  metrics: { properties: { ...ids, collection_timestamp: time, metric_source: word, metadata: map }, required: ['trace_id'] },
+  metrics: {
+    properties: {
+      ...ids,
+      collection_timestamp: time,
+      operation_name: text,
+      service_name: word,
+      service_version: word,
+      context,
+      resource: map,
+      resource_attributes: map,
+    },
+    required: ['trace_id'],
+  },
   anomaly: {
     properties: {
       ...ids,
