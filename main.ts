@@ -38,7 +38,9 @@ async function builtIn(): Promise<Factories> {
       import('./extensions/bearer_token_auth/factory.ts'),
       import('./extensions/file_storage/factory.ts'),
       import('./extensions/health_check/factory.ts'),
+      import('./extensions/jwt_auth/factory.ts'),
       import('./extensions/oauth2_client/factory.ts'),
+      import('./extensions/service_account_auth/factory.ts'),
     ),
   ])
   return { receivers, processors, exporters, connectors, extensions }

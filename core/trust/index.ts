@@ -3,6 +3,7 @@
 
 export { canonicalJson, MAX_CANONICAL_DEPTH, NotCanonicalError } from './canonical-json.ts'
 export { MessageTrust, type MessageTrustTools } from './message-trust.ts'
+export { Origins, type Principal } from './origins.ts'
 export { isSealed, sealMessage, type SealedPayload } from './sealed-payload.ts'
 export { type MessageKeys, signMessage } from './sign-message.ts'
 export type { TrustConfig } from './trust-schema.ts'
