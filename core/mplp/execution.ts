@@ -1,5 +1,7 @@
 // What is known of an execution from its parts so far: its log records and measurements need it, and a list of open executions shows it.
 
+import type { Fault } from './json.ts'
+import type { Message } from './message.ts'
 import { MergedAttributes, eachAttribute } from './merged-fields.ts'
 import { type Part, type Threshold, readPart } from './part.ts'
 import { PieceWriter } from './piece-writer.ts'
@@ -63,6 +65,12 @@ export function executionOf(parts: readonly Uint8Array[]): Execution {
     thresholds: [...thresholds.values()],
     crossed,
   }
+}
+
+/** Why the message cannot be of this execution: it would end before it began. */
+export function reversedIn(message: Message, { started, startTime }: Execution): Fault | undefined {
+  if (message.kind !== 'finish' || !started || message.time >= startTime) return undefined
+  return { path: message.timePath, message: 'is before the start of the execution' }
 }
 
 /** By which crossings are remembered. */

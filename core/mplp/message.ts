@@ -29,6 +29,8 @@ export interface Message {
   readonly timestamp: bigint
   /** What it says happened when: the execution's start, update or completion, or else `timestamp`. */
   readonly time: bigint
+  /** JSON pointer to where it says so. */
+  readonly timePath: string
   readonly traceId: Id
   /** Measurements and anomalies may have none. */
   readonly spanId: Id | undefined
@@ -114,11 +116,15 @@ function echo(found: Record<string, string>, key: string, value: unknown): void 
   if (typeof value === 'string' && value.length <= 1024) found[key] = value
 }
 
-function messageOf(whole: JsonObject, { kind, dialect, payloadKey }: Type): Message {
+function messageOf(whole: JsonObject, { kind, dialect, payloadKey }: Type): Message | Rejection {
   const body = dialect === 'flat' ? whole : ((whole['payload'] as JsonObject)[payloadKey] as JsonObject)
   const context = kind === 'anomaly' || kind === 'start' ? objectIn(body, 'context') : undefined
   const timestamp = parseTime(whole['timestamp'] as string)!
-  const when = body[TIME_FIELDS[kind]]
+  const bodyPath = dialect === 'flat' ? '' : `/payload/${payloadKey}`
+  const when = timeIn(body, TIME_FIELDS[kind])
+  const started = kind === 'finish' ? timeIn(body, 'start_time') : undefined
+  if (started !== undefined && (when ?? timestamp) < started)
+    return rejection(`${bodyPath}/start_time`, 'is after the end of the execution')
   const traceId = traceIdOf(body['trace_id'] as string)
   const spanId = typeof body['span_id'] === 'string' ? spanIdOf(body['span_id']) : undefined
   return {
@@ -127,12 +133,13 @@ function messageOf(whole: JsonObject, { kind, dialect, payloadKey }: Type): Mess
     type: whole['message_type'] as string,
     whole,
     body,
-    bodyPath: dialect === 'flat' ? '' : `/payload/${payloadKey}`,
+    bodyPath,
     id: stringIn(whole, 'message_id'),
     correlationId: stringIn(whole, 'correlation_id'),
     sender: stringIn(objectIn(whole, 'sender'), 'sender_id'),
     timestamp,
-    time: typeof when === 'string' ? (parseTime(when) ?? timestamp) : timestamp,
+    time: when ?? timestamp,
+    timePath: when === undefined ? '/timestamp' : `${bodyPath}/${TIME_FIELDS[kind]}`,
     traceId,
     spanId,
     execution: spanId === undefined ? undefined : traceId.bytes.toString('hex') + spanId.bytes.toString('hex'),
@@ -140,6 +147,11 @@ function messageOf(whole: JsonObject, { kind, dialect, payloadKey }: Type): Mess
     service: stringIn(body, 'service_name') ?? stringIn(context, 'service_name'),
     operation: stringIn(body, 'operation_name') ?? stringIn(context, 'operation_name'),
   }
+}
+
+function timeIn(body: JsonObject, key: string): bigint | undefined {
+  const text = body[key]
+  return typeof text === 'string' ? parseTime(text) : undefined
 }
 
 export function isObject(value: unknown): value is JsonObject {

@@ -36,3 +36,10 @@ export function endScope(out: ByteWriter, { resource, scope }: Scope): void {
   out.end(scope)
   out.end(resource)
 }
+
+/** Items of one signal: the bytes of an export request, in memory of its own. */
+export interface Items {
+  readonly bytes: Buffer
+  /** Spans, data points or log records. */
+  readonly count: number
+}

@@ -1,7 +1,6 @@
-// The limits that a sender sets with an execution, and which of them a message crosses. part.ts keeps them, alerts.ts writes what comes of it.
+// The limits that a sender sets with an execution: rows.ts finds them in a message, crossings.ts compares them.
 
-import type { JsonObject } from './message.ts'
-import { objectIn } from './message.ts'
+import { type JsonObject, objectIn } from './message.ts'
 import type { Threshold } from './part.ts'
 
 /** `alert_thresholds` and `performance_targets` of a monitoring block: its numbers. */

@@ -1,0 +1,83 @@
+// Where a measurement stands in its message, and what that makes it as a metric: name and unit in bytes, once for each path. metrics.ts walks along them.
+//
+//   Metric { string name = 1; string unit = 3; Gauge gauge = 5; }
+
+import { PieceWriter } from './piece-writer.ts'
+
+/** So many paths are remembered: senders choose them. */
+const MOST_REMEMBERED = 10_000
+/** Paths as deep as JSON may be, with keys of any length, must not fill the memory. */
+const LONGEST_REMEMBERED = 512
+
+/** UCUM, by how a name ends; the first that fits. */
+export const UNITS: readonly (readonly [suffix: string, unit: string])[] = [
+  ['_bytes_per_sec', 'By/s'],
+  ['_bytes_per_second', 'By/s'],
+  ['_per_sec', '1/s'],
+  ['_per_second', '1/s'],
+  ['_per_minute', '1/min'],
+  ['_mbps', 'Mbit/s'],
+  ['_ms', 'ms'],
+  ['_seconds', 's'],
+  ['_minutes', 'min'],
+  ['_hours', 'h'],
+  ['_bytes', 'By'],
+  ['_kb', 'kBy'],
+  ['_mb', 'MBy'],
+  ['_gb', 'GBy'],
+  ['_percent', '%'],
+]
+
+/** What a total or a peak is measured by is what is measured. */
+const SUMMED = /^(?:peak|total|max)_/
+
+let remembered = 0
+
+export class MetricPath {
+  readonly name: string
+  readonly unit: string
+  /** The body of a Metric before its gauge. */
+  readonly header: Buffer
+  /** What a threshold may call it: the last keys of its path, joined by `_`, with and without `peak_`, `total_`, `max_`. */
+  readonly callings: readonly string[]
+  readonly #key: string
+  readonly #children = new Map<string, MetricPath>()
+
+  constructor(name: string, key: string, callings: readonly string[]) {
+    this.name = name
+    this.#key = key
+    this.callings = callings
+    this.unit = UNITS.find(([suffix]) => `_${key}`.endsWith(suffix))?.[1] ?? ''
+    const out = new PieceWriter(64)
+    out.text(0x0a, name)
+    if (this.unit !== '') out.text(0x1a, this.unit)
+    this.header = out.take()
+  }
+
+  /** The path one key further. */
+  to(key: string): MetricPath {
+    return this.#children.get(key) ?? this.#remember(key, () => new MetricPath(`${this.name}.${key}`, key, callingsOf(key, this.callings)))
+  }
+
+  /** The path to an element of a list, which is measured as the list is. */
+  at(index: number): MetricPath {
+    const key = `${index}`
+    return this.#children.get(key) ?? this.#remember(key, () => new MetricPath(`${this.name}.${key}`, this.#key, this.callings))
+  }
+
+  #remember(key: string, make: () => MetricPath): MetricPath {
+    const path = make()
+    if (remembered < MOST_REMEMBERED && path.name.length <= LONGEST_REMEMBERED) {
+      remembered++
+      this.#children.set(key, path)
+    }
+    return path
+  }
+}
+
+function callingsOf(key: string, above: readonly string[]): string[] {
+  const keys = [key, ...above.map((calling) => `${calling}_${key}`)]
+  return [...new Set([...keys, ...keys.map((name) => name.replace(SUMMED, ''))])].slice(0, 16)
+}
+
+export const ROOT: MetricPath = new MetricPath('mplp', '', [])
