@@ -2,5 +2,16 @@
 
 export { Masker } from './masker.ts'
 export { type Place, PLACES } from './places.ts'
-export { DELETE, type Instead, NO_PASS, type Note, type Owner, type Pass, type Rules, type Verdict } from './rules.ts'
+export {
+  DELETE,
+  type Finding,
+  type Instead,
+  NO_PASS,
+  type Note,
+  type Owner,
+  type Pass,
+  type Rules,
+  type Said,
+  type Verdict,
+} from './rules.ts'
 export { Tally } from './tally.ts'

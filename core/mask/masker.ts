@@ -8,12 +8,12 @@
 
 import type { Signal } from '../batch.ts'
 import { readAnyValue } from '../otlp/any-value.ts'
-import type { ByteWriter } from '../otlp/byte-writer.ts'
 import { next, readUint32, skipValue, varintSize } from '../otlp/wire.ts'
 import { BYTES, DOUBLE, INTEGER, MESSAGE, type Node, type Place, REQUESTS, TEXT, UNKNOWN } from './places.ts'
 import { noteOnResource, noteOnOwner } from './notes.ts'
 import { Patches } from './patches.ts'
-import { DELETE, type Instead, type Owner, type Rules } from './rules.ts'
+import { RecentTexts } from './recent-texts.ts'
+import { DELETE, type Finding, type Instead, type Owner, type Rules } from './rules.ts'
 import { decode, isHit } from './unknown.ts'
 
 /** `string string_value = 1` of AnyValue. */
@@ -21,9 +21,10 @@ const STRING_VALUE = 0x0a
 const KEY = 0x0a
 const VALUE = 0x12
 
-export class Masker {
-  readonly #rules: Rules
+export class Masker<F extends Finding = Finding> {
+  readonly #rules: Rules<F>
   readonly #patches: Patches = new Patches()
+  readonly #texts: RecentTexts<F> = new RecentTexts()
   #bytes: Buffer = EMPTY
   /** What the pass saw: the columns of its places, how many there are, and the first that does not lie before where we are. */
   #starts: Uint32Array = NONE
@@ -36,7 +37,7 @@ export class Masker {
   /** The innermost of them is to go. */
   #deleted = false
 
-  constructor(rules: Rules) {
+  constructor(rules: Rules<F>) {
     this.#rules = rules
   }
 
@@ -52,9 +53,11 @@ export class Masker {
     this.#at = this.#attributesAround = 0
     this.#deleted = false
     this.#patches.begin()
+    this.#texts.begin(bytes)
     const growth = this.#walk(REQUESTS[signal], 0, bytes.length)
     const built = this.#patches.count === 0 ? chunk : this.#patches.build(bytes, growth)
     this.#bytes = EMPTY
+    this.#texts.end()
     return built
   }
 
@@ -236,33 +239,39 @@ export class Masker {
   #string(place: Place, lengthAt: number, start: number, end: number): number {
     const bits = this.#bitsAsked(start, end)
     if (bits === 0) return 0
-    const instead = this.#rules.text(this.#bytes.toString('utf8', start, end), bits, place, this.#attributesAround > 0)
-    return this.#put(instead, lengthAt, end, 'utf8')
+    const known = this.#texts.get(start, end, bits)
+    if (known === undefined) return this.#text(this.#bytes.toString('utf8', start, end), bits, place, lengthAt, start, end, 'utf8')
+    if (!this.#rules.meet(known, place, this.#attributesAround > 0)) return 0
+    if (known.deletes && this.#attributesAround > 0) return this.#delete()
+    const from = this.#patches.arena.at
+    this.#texts.writeInstead(this.#patches.arena)
+    return this.#patches.add(lengthAt, end, from)
   }
 
   #byteString(place: Place, lengthAt: number, start: number, end: number): number {
     const bits = this.#bitsAsked(start, end)
     if (bits === 0) return 0
     const text = decode(this.#bytes, start, end)
-    const encoding = text.length === end - start ? 'latin1' : 'utf8'
-    return this.#put(this.#rules.text(text, bits, place, this.#attributesAround > 0), lengthAt, end, encoding)
+    return this.#text(text, bits, place, lengthAt, start, end, text.length === end - start ? 'latin1' : 'utf8')
   }
 
-  #put(instead: Instead, lengthAt: number, end: number, encoding: 'utf8' | 'latin1'): number {
-    if (instead === undefined) return 0
-    if (instead === DELETE) {
-      this.#deleted = true
-      return 0
-    }
+  #text(text: string, bits: number, place: Place, lengthAt: number, start: number, end: number, encoding: 'utf8' | 'latin1'): number {
+    const { finding, instead } = this.#rules.look(text, bits)
+    if (encoding === 'utf8') this.#texts.keep(start, end, bits, finding, instead)
+    if (!this.#rules.meet(finding, place, this.#attributesAround > 0) || instead === undefined) return 0
+    if (finding.deletes && this.#attributesAround > 0) return this.#delete()
     const { arena } = this.#patches
     const from = arena.at
-    if (!writeShort(arena, instead)) {
-      const length = Buffer.byteLength(instead, encoding)
-      arena.varint(length)
-      arena.reserve(length)
-      arena.at += arena.bytes.write(instead, arena.at, encoding)
-    }
+    const length = Buffer.byteLength(instead, encoding)
+    arena.varint(length)
+    arena.reserve(length)
+    arena.at += arena.bytes.write(instead, arena.at, encoding)
     return this.#patches.add(lengthAt, end, from)
+  }
+
+  #delete(): number {
+    this.#deleted = true
+    return 0
   }
 
   /** A number that is a finding becomes text. */
@@ -300,22 +309,5 @@ export class Masker {
   }
 }
 
-/** Text in ASCII that is short: the calls that write any text cost more than it does. Otherwise nothing is written. */
-function writeShort(arena: ByteWriter, text: string): boolean {
-  const { length } = text
-  if (length > LONGEST_SHORT) return false
-  arena.reserve(1 + length)
-  const { at, bytes } = arena
-  for (let i = 0; i < length; i++) {
-    const code = text.charCodeAt(i)
-    if (code > 0x7f) return false
-    bytes[at + 1 + i] = code
-  }
-  bytes[at] = length
-  arena.at = at + 1 + length
-  return true
-}
-
-const LONGEST_SHORT = 64
 const EMPTY: Buffer = Buffer.alloc(0)
 const NONE: Uint32Array = new Uint32Array(0)

@@ -8,6 +8,17 @@ export const DELETE: unique symbol = Symbol('delete')
 /** Instead of a piece; undefined leaves it as it is. */
 export type Instead = string | typeof DELETE | undefined
 
+/** What is found in a text; rules add what they count. Few for many texts: what is said of a text is remembered. */
+export interface Finding {
+  /** The attribute in which the text stands goes as a whole. */
+  readonly deletes: boolean
+}
+export interface Said<F extends Finding> {
+  readonly finding: F
+  /** Instead of the text; undefined leaves it as it is. */
+  readonly instead: string | undefined
+}
+
 /** What sees where to look: see `AnchorScan`. */
 export interface Pass {
   readonly starts: Uint32Array
@@ -30,16 +41,18 @@ export interface Note {
 /** Whose attributes begin or end. */
 export type Owner = 'item' | 'owner' | 'of_resource'
 
-export interface Rules {
-  /** The pass over the bytes: what it does not see, `text` and `number` are not asked about. */
+export interface Rules<F extends Finding = Finding> {
+  /** The pass over the bytes: what it does not see, `look` and `number` are not asked about. */
   readonly anchors: Pass
   /** Every string is asked about, with these bits where the pass saw nothing. */
   readonly everyString: boolean
   readonly everyStringBits: number
   /** Every message is walked, because of `judge`, `whole` or `leave`. */
   readonly everyMessage: boolean
-  /** `deletable`: it stands in an attribute. */
-  text(text: string, bits: number, place: Place, deletable: boolean): Instead
+  /** What is to become of a text. Only the text and its bits decide, so what was said of it is remembered. */
+  look(text: string, bits: number): Said<F>
+  /** It is found here, and counted; false leaves the text as it is. `deletable`: it stands in an attribute. */
+  meet(finding: F, place: Place, deletable: boolean): boolean
   number(value: bigint, place: Place, deletable: boolean): Instead
   /** Asked of every attribute and every entry of a map, if it is there. `depth` is 0 for attributes and for the entries of a log's body. */
   judge?(key: string, depth: number, place: Place): Verdict

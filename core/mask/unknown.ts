@@ -3,16 +3,17 @@
 
 import { isUtf8 } from 'node:buffer'
 import { next, readUint32, skipValue } from '../otlp/wire.ts'
-import type { Rules } from './rules.ts'
+import type { Finding, Rules } from './rules.ts'
 
 /** Messages in one another that are looked into. What lies deeper goes on suspicion. */
 const DEEPEST = 12
 
 /** As one text, and, because a tag or a length beside a string may look like a part of it, as every message that the bytes can be. */
-export function isHit(rules: Rules, bytes: Buffer, start: number, end: number, bits: number, depth = 0): boolean {
+export function isHit<F extends Finding>(rules: Rules<F>, bytes: Buffer, start: number, end: number, bits: number, depth = 0): boolean {
   if (start >= end) return false
   if (depth > DEEPEST) return true
-  return rules.text(decode(bytes, start, end), bits, 'unknown', false) !== undefined || isHitWithin(rules, bytes, start, end, bits, depth)
+  const { finding } = rules.look(decode(bytes, start, end), bits)
+  return rules.meet(finding, 'unknown', false) || isHitWithin(rules, bytes, start, end, bits, depth)
 }
 
 /** Bytes that are no UTF-8 are one character each. */
@@ -20,7 +21,7 @@ export function decode(bytes: Buffer, start: number, end: number): string {
   return bytes.toString(isUtf8(bytes.subarray(start, end)) ? 'utf8' : 'latin1', start, end)
 }
 
-function isHitWithin(rules: Rules, bytes: Buffer, start: number, end: number, bits: number, depth: number): boolean {
+function isHitWithin<F extends Finding>(rules: Rules<F>, bytes: Buffer, start: number, end: number, bits: number, depth: number): boolean {
   const parts: (readonly [start: number, end: number])[] = []
   let p = start
   while (p < end) {

@@ -4,12 +4,14 @@ import type { Detection, Detector, Found } from '../../core/detect/index.ts'
 import type { otlp } from '../../core/index.ts'
 import {
   DELETE,
+  type Finding,
   type Instead,
   type Note,
   type Owner,
   type Pass,
   type Place,
   type Rules,
+  type Said,
   Tally,
   type Verdict,
 } from '../../core/mask/index.ts'
@@ -17,17 +19,21 @@ import { type Action, insteadOf } from './actions.ts'
 import { notesOn } from './classification.ts'
 import type { PiiConfig } from './factory.ts'
 import { fitting } from './key-names.ts'
-import { Recent, type Said } from './recent.ts'
 
 type Value = ReturnType<typeof otlp.readAnyValue>
 
 /** The verdicts that are remembered: keys are few, unless somebody wants them to be many. */
 const REMEMBERED_KEYS = 4096
-const NONE: readonly number[] = []
+const NOTHING: Said<PiiFinding> = { finding: { rows: [], deletes: false }, instead: undefined }
 const KEY_RULE = 'key'
 const NOT_ALLOWED = 'not_allowed'
 
-export class PiiRules implements Rules {
+/** What was found, as rows of the tally. */
+interface PiiFinding extends Finding {
+  readonly rows: readonly number[]
+}
+
+export class PiiRules implements Rules<PiiFinding> {
   readonly anchors: Pass
   readonly everyString: boolean
   readonly everyStringBits: number
@@ -38,7 +44,7 @@ export class PiiRules implements Rules {
   leave?: (owner: Owner) => readonly Note[]
 
   readonly #detection: Detection
-  readonly #recent: Recent = new Recent()
+  readonly #single: PiiFinding[] = []
   readonly #hashKey: string | undefined
   /** By detector: its row in the tally, and what becomes of its findings. */
   readonly #byDetector: Map<Detector, readonly [row: number, action: Action]> = new Map()
@@ -63,16 +69,9 @@ export class PiiRules implements Rules {
     if (config.classification !== undefined) this.#classify(config.classification)
   }
 
-  text(text: string, bits: number, place: Place, deletable: boolean): Instead {
-    let said = this.#recent.get(text, bits)
-    if (said === undefined) this.#recent.set(text, (said = this.#look(text, bits)))
-    for (const row of said.rows) this.tally.add(row, place)
-    return deletable ? said.deletable : said.otherwise
-  }
-
-  #look(text: string, bits: number): Said {
+  look(text: string, bits: number): Said<PiiFinding> {
     const found = this.#detection.find(text, bits)
-    if (found.length === 0) return { bits, rows: NONE, deletable: undefined, otherwise: undefined }
+    if (found.length === 0) return NOTHING
     const rows: number[] = []
     let instead = ''
     let at = 0
@@ -85,7 +84,17 @@ export class PiiRules implements Rules {
       at = one.end
     }
     instead += text.slice(at)
-    return { bits, rows, deletable: deletes ? DELETE : instead, otherwise: instead }
+    return { finding: this.#findingOf(rows, deletes), instead }
+  }
+
+  /** One object for all texts in which the same single thing was found: it is met for every one of them. */
+  #findingOf(rows: readonly number[], deletes: boolean): PiiFinding {
+    return rows.length === 1 ? (this.#single[rows[0]!] ??= { rows, deletes }) : { rows, deletes }
+  }
+
+  meet({ rows }: PiiFinding, place: Place): boolean {
+    for (const row of rows) this.tally.add(row, place)
+    return rows.length > 0
   }
 
   number(value: bigint, place: Place, deletable: boolean): Instead {

@@ -3,6 +3,7 @@
 
 import type { AttributeValue } from '../../core/factory.ts'
 import {
+  type Finding,
   type Instead,
   NO_PASS,
   type Note,
@@ -10,6 +11,7 @@ import {
   type Pass,
   type Place,
   type Rules,
+  type Said,
   Tally,
   type Verdict,
 } from '../../core/mask/index.ts'
@@ -23,7 +25,14 @@ const ALL = /.*/g
 /** Names that the Collector does not look at, and that mean something as they are. */
 const NOT_LOOKED_AT: ReadonlySet<Place> = new Set(['key', 'trace_state', 'schema_url', 'severity', 'metric'])
 
-export class RedactionRules implements Rules {
+interface RedactionFinding extends Finding {
+  readonly what: 'allowed' | 'masked' | undefined
+}
+const MASKED: RedactionFinding = { what: 'masked', deletes: false }
+const ALLOWED: Said<RedactionFinding> = { finding: { what: 'allowed', deletes: false }, instead: undefined }
+const NOTHING: Said<RedactionFinding> = { finding: { what: undefined, deletes: false }, instead: undefined }
+
+export class RedactionRules implements Rules<RedactionFinding> {
   readonly anchors: Pass = NO_PASS
   readonly everyString = true
   readonly everyStringBits = 1
@@ -84,9 +93,17 @@ export class RedactionRules implements Rules {
     return replaced(text, ALL, this.#instead)
   }
 
-  text(text: string, _bits: number, place: Place, deletable: boolean): Instead {
-    if (NOT_LOOKED_AT.has(place)) return undefined
-    return this.#masked(text, place, deletable || place === 'body')
+  look(text: string): Said<RedactionFinding> {
+    if (this.#isAllowed(text)) return ALLOWED
+    let masked = text
+    for (const pattern of this.#blockedValues) masked = replaced(masked, pattern, this.#instead)
+    return masked === text ? NOTHING : { finding: MASKED, instead: masked }
+  }
+
+  meet({ what }: RedactionFinding, place: Place, deletable: boolean): boolean {
+    if (what === undefined || NOT_LOOKED_AT.has(place)) return false
+    this.#add(what, place, deletable || place === 'body')
+    return what === 'masked'
   }
 
   /** What is no text: in attributes if `redact_all_types` says so, in bodies in any case. */
@@ -94,23 +111,12 @@ export class RedactionRules implements Rules {
     const isNested = typeof value === 'object' && value !== null && !(value instanceof Uint8Array)
     const isAsked = place === 'body' ? !isNested : this.#allTypes && depth === 1
     if (typeof value === 'string' || !isAsked || NOT_LOOKED_AT.has(place)) return undefined
-    return this.#masked(asText(value), place, true)
+    const { finding, instead } = this.look(asText(value))
+    return this.meet(finding, place, true) ? instead : undefined
   }
 
   number(): undefined {
     return undefined
-  }
-
-  #masked(text: string, place: Place, isNoted: boolean): Instead {
-    if (this.#isAllowed(text)) {
-      this.#add('allowed', place, isNoted)
-      return undefined
-    }
-    let masked = text
-    for (const pattern of this.#blockedValues) masked = replaced(masked, pattern, this.#instead)
-    if (masked === text) return undefined
-    this.#add('masked', place, isNoted)
-    return masked
   }
 
   #add(what: What, place: Place, isNoted = true): void {
