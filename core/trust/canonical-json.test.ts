@@ -114,6 +114,12 @@ t.test('any JSON value is written as the RFC says, read from text or not', (t) =
   t.end()
 })
 
+t.test('many members are put in order too', (t) => {
+  const keys = Array.from({ length: 200 }, (_, i) => `k${(i * 7919) % 200}`)
+  t.equal(canonicalJson(Object.fromEntries(keys.map((key) => [key, 1]))), `{${[...keys].sort().map((key) => `"${key}":1`)}}`)
+  t.end()
+})
+
 t.test('the value is left as it was', (t) => {
   const value = Object.freeze({ b: Object.freeze([Object.freeze({ d: 1, c: 2 })]), a: 1 })
   t.equal(canonicalJson(value), '{"a":1,"b":[{"c":2,"d":1}]}')
