@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client, credentials, type ChannelCredentials } from '@grpc/grpc-js'
 import t, { type Test } from 'tap'
+import { ANONYMOUS } from '../batch.ts'
+import type { ServerAuthenticator } from '../component.ts'
 import { TestSettings } from '../testing/settings.ts'
 import { TestClock } from '../testing/test-clock.ts'
 import { Authority, type Pair } from '../tls/fixtures/certificates.ts'
@@ -154,3 +156,36 @@ async function leaveBehind(path: string): Promise<void> {
   renameSync(moved, path) // closing removes the name that it was bound to
   await new Promise((resolve) => server.close(resolve))
 }
+
+t.test('an authenticator sees the certificate that was verified, on both doors, and none where none was', async (t) => {
+  const seen: (string | undefined)[] = []
+  const authenticator: ServerAuthenticator = {
+    start: async () => {},
+    stop: async () => {},
+    async authenticate(_headers, peer) {
+      seen.push(peer?.certificate?.subject)
+      t.equal(peer?.certificate, peer?.certificate, 'read once')
+      return ANONYMOUS
+    },
+  }
+  const clock = new TestClock()
+  clock.wallStartMs = Date.now()
+  const { cert, key } = authority.sign()
+  for (const ca of [{ client_ca_pem: clients.cert }, {}]) {
+    const tls = (): ServerTls => tlsOf(clock, { cert_pem: cert, key_pem: key, ...ca })
+    const { port: grpcPort } = await openGrpc(t, { tls: tls(), clock, authenticator })
+    const { port: httpPort } = await openHttp(t, { tls: tls(), clock, authenticator })
+    const pair = clients.sign({ usage: 'client', name: 'planner' })
+    const [root, own, chain] = [authority.cert, pair.key, pair.cert].map((text) => Buffer.from(text))
+    const client = new Client(`127.0.0.1:${grpcPort}`, credentials.createSsl(root, own, chain), {
+      'grpc.ssl_target_name_override': 'localhost',
+    })
+    t.teardown(() => client.close())
+    for (let i = 0; i < 2; i++) t.equal((await call(client, Buffer.from('hello'))).code, 0)
+    t.equal((await post({ port: httpPort, ca: authority.cert, ...pair })).status, 200)
+  }
+  t.same(seen, ['CN=planner', 'CN=planner', 'CN=planner', undefined, undefined, undefined])
+  const { port } = await openHttp(t, { authenticator })
+  t.equal((await post({ port })).status, 200)
+  t.equal(seen.at(-1), undefined, 'without TLS')
+})

@@ -2,6 +2,7 @@
 // The doors of HTTP and gRPC each have their own kind, which reads and answers.
 
 import { ANONYMOUS, type Origin } from '../batch.ts'
+import type { Peer } from '../component.ts'
 import { type Compressed, isCompressedWanted } from '../compressed.ts'
 import { UnauthenticatedError } from '../errors.ts'
 import type { Encoding } from '../otlp/export-response.ts'
@@ -72,12 +73,14 @@ export abstract class Exchange implements Room, ReadingBody {
   protected abstract writeRefusal(refusal: Refusal): void
   /** The connection or the stream is gone. */
   protected abstract get isGone(): boolean
+  /** The other end of the connection. */
+  protected abstract get peer(): Peer
 
   /** Calls `read` once the sender is known; refuses one that is not. */
   protected authenticate(rawHeaders: readonly string[], read: () => void): void {
     const { authenticator } = this.desk
     if (authenticator === undefined) return read()
-    const asked = async (): Promise<Origin> => authenticator.authenticate(loneHeaders(rawHeaders))
+    const asked = async (): Promise<Origin> => authenticator.authenticate(loneHeaders(rawHeaders), this.peer)
     asked()
       .then((origin) => {
         this.origin = origin

@@ -4,6 +4,7 @@
 //   Length-Prefixed-Message: compressed-flag(1) message-length(4, big-endian) message
 
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
+import type { Peer } from '../component.ts'
 import type { Encoding } from '../otlp/export-response.ts'
 import { DEADLINE_EXCEEDED, INTERNAL, INVALID_ARGUMENT, UNIMPLEMENTED } from '../otlp/rpc-status.ts'
 import { BodyBuffer } from './body-buffer.ts'
@@ -12,6 +13,7 @@ import { Exchange, type Handle } from './exchange.ts'
 import { statusHeaders } from './grpc-status.ts'
 import { grpcTimeoutMs } from './grpc-timeout.ts'
 import type { Coding } from './headers.ts'
+import { NO_PEER, peerOf } from './peer.ts'
 import { type Refusal, tooLarge } from './refusal.ts'
 
 const PREFIX_BYTES = 5
@@ -138,6 +140,11 @@ export class GrpcExchange extends Exchange {
 
   protected get isGone(): boolean {
     return this.#stream.destroyed || this.#stream.closed
+  }
+
+  protected get peer(): Peer {
+    const { session } = this.#stream
+    return session === undefined ? NO_PEER : peerOf(session, session.socket)
   }
 }
 

@@ -1,12 +1,14 @@
 // One POST: reads the body within its limits and answers in the request's encoding. The HTTP door makes one for every request.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Peer } from '../component.ts'
 import type { Encoding } from '../otlp/export-response.ts'
 import { writeContent, writeRefusal, writeSuccess } from './answer.ts'
 import { BodyBuffer } from './body-buffer.ts'
 import type { Desk } from './desk.ts'
 import { Exchange } from './exchange.ts'
 import { type Coding, codingOf, encodingOf, lengthOf, mediaTypeOf } from './headers.ts'
+import { peerOf } from './peer.ts'
 import { type Refusal, tooLarge, wrongCoding, wrongType } from './refusal.ts'
 import type { Content, Speech } from './speech.ts'
 
@@ -109,5 +111,9 @@ export class HttpExchange extends Exchange {
 
   protected get isGone(): boolean {
     return this.#request.socket.destroyed
+  }
+
+  protected get peer(): Peer {
+    return peerOf(this.#request.socket, this.#request.socket)
   }
 }

@@ -3,10 +3,12 @@
 //   https://html.spec.whatwg.org/multipage/server-sent-events.html
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Peer } from '../component.ts'
 import type { Encoding } from '../otlp/export-response.ts'
 import { writeContent, writeRefusal } from './answer.ts'
 import type { Desk } from './desk.ts'
 import { Exchange } from './exchange.ts'
+import { peerOf } from './peer.ts'
 import type { Refusal } from './refusal.ts'
 import type { Content, Speech } from './speech.ts'
 
@@ -90,5 +92,9 @@ export class HttpQuery extends Exchange {
 
   protected get isGone(): boolean {
     return this.#request.socket.destroyed
+  }
+
+  protected get peer(): Peer {
+    return peerOf(this.#request.socket, this.#request.socket)
   }
 }
