@@ -34,8 +34,10 @@ async function builtIn(): Promise<Factories> {
     ),
     all(import('./connectors/forward/factory.ts')),
     all<ExtensionFactory>(
+      import('./extensions/any_of_auth/factory.ts'),
       import('./extensions/basic_auth/factory.ts'),
       import('./extensions/bearer_token_auth/factory.ts'),
+      import('./extensions/client_certificate_auth/factory.ts'),
       import('./extensions/file_storage/factory.ts'),
       import('./extensions/health_check/factory.ts'),
       import('./extensions/jwt_auth/factory.ts'),
