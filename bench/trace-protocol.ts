@@ -13,8 +13,10 @@ const NAMES = [
   ['envelope-start', 'envelope-update', 'envelope-metrics', 'envelope-finish'],
 ].flat()
 
+const texts = new Map(NAMES.map((name) => [name, JSON.stringify(JSON.parse(readFileSync(join(FIXTURES, `${name}.json`), 'utf8')))]))
+
 function fixture(name: string, run: number): string {
-  const text = JSON.stringify(JSON.parse(readFileSync(join(FIXTURES, `${name}.json`), 'utf8')))
+  const text = texts.get(name)!
   const id = run.toString(16).padStart(8, '0')
   return text.replaceAll('run 417', `run ${id}`).replaceAll('0af76519', id).replaceAll('"msg-', `"${id}-`)
 }

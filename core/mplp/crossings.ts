@@ -1,12 +1,12 @@
 // Which of its execution's thresholds a message crosses: outcome.ts asks, part.ts remembers, logs.ts writes the alerts.
 
-import { type Execution, keyOf } from './execution.ts'
-import { eachMeasurement } from './measurements.ts'
+import type { Execution } from './execution.ts'
+import type { Measurements } from './measurements.ts'
 import type { Message } from './message.ts'
-import type { Threshold } from './part.ts'
 import type { Crossings } from './pieces.ts'
+import type { Threshold } from './thresholds.ts'
 
-/** A measurement past a threshold. */
+/** Something past a threshold. */
 export interface Crossing {
   readonly threshold: Threshold
   readonly value: number
@@ -23,37 +23,30 @@ const NOTHING: Compared = { alerts: [], crossed: [], back: [] }
 const DURATION = 'duration_ms'
 
 /** Compares what the message measured, and how long the execution takes by now, with the execution's thresholds. */
-export function compared(message: Message, execution: Execution): Compared {
-  const { thresholds } = execution
-  if (thresholds.length === 0 || message.kind === 'anomaly' || message.kind === 'start') return NOTHING
-  const byName = new Map<string, Threshold[]>()
-  for (const threshold of thresholds) byName.set(threshold.name, [...(byName.get(threshold.name) ?? []), threshold])
+export function compared(message: Message, { paths, values }: Measurements, execution: Execution): Compared {
+  const { thresholds, started, startTime } = execution
+  if (thresholds.byName.size === 0 || message.kind === 'anomaly' || message.kind === 'start') return NOTHING
   const measured = new Map<string, Crossing | undefined>()
-  const compare = (threshold: Threshold, value: number, metric: string): void => {
-    const past = threshold.below ? value < threshold.limit : value > threshold.limit
-    const key = keyOf(threshold)
-    if (measured.get(key) === undefined) measured.set(key, past ? { threshold, value, metric } : undefined)
+  for (let i = 0; i < paths.length; i++) {
+    for (const threshold of paths[i]!.thresholdsFor(thresholds)) compare(measured, threshold, Number(values[i]), paths[i]!.name)
   }
-  eachMeasurement(message, (path, value) => {
-    for (const calling of path.callings) {
-      for (const threshold of byName.get(calling) ?? []) compare(threshold, Number(value), path.name)
-    }
-  })
-  const elapsedMs = execution.started ? Number(message.time - execution.startTime) / 1e6 : -1
-  if (elapsedMs >= 0) for (const threshold of byName.get(DURATION) ?? []) compare(threshold, elapsedMs, DURATION)
-  return changes(measured, execution)
+  const elapsedMs = started ? Number(message.time - startTime) / 1e6 : -1
+  if (elapsedMs >= 0) for (const threshold of thresholds.byName.get(DURATION) ?? []) compare(measured, threshold, elapsedMs, DURATION)
+  return measured.size === 0 ? NOTHING : changes(measured, execution)
+}
+
+/** Several measurements may be meant by one threshold: the first past it counts. */
+function compare(measured: Map<string, Crossing | undefined>, threshold: Threshold, value: number, metric: string): void {
+  const past = threshold.below ? value < threshold.limit : value > threshold.limit
+  if (measured.get(threshold.key) === undefined) measured.set(threshold.key, past ? { threshold, value, metric } : undefined)
 }
 
 function changes(measured: ReadonlyMap<string, Crossing | undefined>, { crossed: before }: Execution): Compared {
   const alerts: Crossing[] = []
-  const [crossed, back]: string[][] = [[], []]
+  const back: string[] = []
   for (const [key, crossing] of measured) {
-    if (crossing === undefined) {
-      if (before.has(key)) back!.push(key)
-    } else if (!before.has(key)) {
-      crossed!.push(key)
-      alerts.push(crossing)
-    }
+    if (crossing === undefined && before.has(key)) back.push(key)
+    else if (crossing !== undefined && !before.has(key)) alerts.push(crossing)
   }
-  return { alerts, crossed: crossed!, back: back! }
+  return { alerts, crossed: alerts.map(({ threshold }) => threshold.key), back }
 }

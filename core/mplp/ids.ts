@@ -5,6 +5,8 @@ import { hash } from 'node:crypto'
 
 export interface Id {
   readonly bytes: Buffer
+  /** The same, in lower case. */
+  readonly hex: string
   /** As it was written, where the bytes do not say so. */
   readonly original: string | undefined
 }
@@ -22,9 +24,11 @@ export function spanIdOf(text: string): Id {
 function idOf(text: string, digits: number, prefix: string): Id {
   // All zeros are hex digits, but OTLP says that they are no id.
   if (text.length === digits && isHex(text) && !/^0+$/.test(text)) {
-    return { bytes: Buffer.from(text, 'hex'), original: text === text.toLowerCase() ? undefined : text }
+    const hex = text.toLowerCase()
+    return { bytes: Buffer.from(hex, 'hex'), hex, original: hex === text ? undefined : text }
   }
-  return { bytes: Buffer.from(hash('sha256', prefix + text).slice(0, digits), 'hex'), original: text }
+  const hex = hash('sha256', prefix + text).slice(0, digits)
+  return { bytes: Buffer.from(hex, 'hex'), hex, original: text }
 }
 
 function isHex(text: string): boolean {

@@ -33,7 +33,7 @@ export function* readJson(body: Uint8Array, form: 'json' | 'lines'): Generator<J
 }
 
 function* readOne(bytes: Buffer): Generator<Json, void, undefined> {
-  const json = parse(bytes)
+  const json = parse(bytes, 0, bytes.length)
   if ('fault' in json || !Array.isArray(json.value)) return yield json
   const exact = json.exact as readonly unknown[]
   for (const [i, value] of json.value.entries()) yield { value, exact: exact[i] }
@@ -43,21 +43,23 @@ function* readLines(bytes: Buffer, whole: boolean): Generator<Json, void, undefi
   for (let start = 0; start < bytes.length;) {
     const found = bytes.indexOf(0x0a, start)
     const end = found < 0 ? bytes.length : found
-    const line = bytes.subarray(start, end)
+    const begin = start
     start = end + 1
-    if (isBlank(line)) continue
-    yield whole || isUtf8(line) ? parse(line) : { fault: { path: '', message: 'the line is not UTF-8' } }
+    if (isBlank(bytes, begin, end)) continue
+    yield whole || isUtf8(bytes.subarray(begin, end)) ? parse(bytes, begin, end) : { fault: { path: '', message: 'the line is not UTF-8' } }
   }
 }
 
-function isBlank(line: Buffer): boolean {
-  return line.every((byte) => byte === 0x20 || byte === 0x09 || byte === 0x0d)
+function isBlank(bytes: Buffer, start: number, end: number): boolean {
+  let p = start
+  while (p < end && (bytes[p] === 0x20 || bytes[p] === 0x09 || bytes[p] === 0x0d)) p++
+  return p === end
 }
 
-function parse(bytes: Buffer): Json {
+function parse(bytes: Buffer, start: number, end: number): Json {
   // A list of messages is one level more than a message.
-  if (bytes.length > SMALL && isDeep(bytes)) return tooDeep('')
-  const text = bytes.toString('utf8')
+  if (end - start > SMALL && isDeep(bytes, start, end)) return tooDeep()
+  const text = bytes.toString('utf8', start, end)
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -65,22 +67,22 @@ function parse(bytes: Buffer): Json {
     return { fault: { path: '', message: `not JSON: ${(error as Error).message.slice(0, 200)}` } }
   }
   const seen = lookOver(value, Array.isArray(value) ? MAX_JSON_DEPTH + 1 : MAX_JSON_DEPTH)
-  if (seen === OVER) return tooDeep('')
+  if (seen === OVER) return tooDeep()
   if (seen === UNHELD) return { fault: { path: '', message: 'a number is larger than a double holds' } }
   return { value, exact: seen === WIDE ? JSON.parse(text, exactly) : value }
 }
 
-function tooDeep(path: string): Json {
-  return { fault: { path, message: `lists and objects are nested too deep; accepted: ${MAX_JSON_DEPTH} levels` } }
+function tooDeep(): Json {
+  return { fault: { path: '', message: `lists and objects are nested too deep; accepted: ${MAX_JSON_DEPTH} levels` } }
 }
 
 /** By the brackets outside of strings: it costs a byte of time a byte, and no memory. */
-function isDeep(bytes: Buffer): boolean {
+function isDeep(bytes: Buffer, start: number, end: number): boolean {
   let depth = 0
-  for (let p = 0; p < bytes.length; p++) {
+  for (let p = start; p < end; p++) {
     const byte = bytes[p]!
     if (byte === 0x22) {
-      for (p++; p < bytes.length && bytes[p] !== 0x22; p++) if (bytes[p] === 0x5c) p++
+      for (p++; p < end && bytes[p] !== 0x22; p++) if (bytes[p] === 0x5c) p++
     } else if (byte === 0x7b || byte === 0x5b) {
       if (++depth > MAX_JSON_DEPTH + 1) return true
     } else if (byte === 0x7d || byte === 0x5d) depth--

@@ -4,7 +4,7 @@
 //     repeated KeyValue attributes = 6; bytes trace_id = 9; bytes span_id = 10; fixed64 observed_time_unix_nano = 11; string event_name = 12; }
 
 import type { Execution } from './execution.ts'
-import { resourceOf } from './execution.ts'
+import { resourceOf } from './resource.ts'
 import { type JsonObject, type Message, isObject, objectIn, stringIn } from './message.ts'
 import { PieceWriter } from './piece-writer.ts'
 import { beginScope, endScope, type Items } from './request.ts'
@@ -28,19 +28,20 @@ const out = new PieceWriter(65_536)
 
 /** Undefined where it says nothing of the kind. */
 export function logsOf(message: Message, execution: Execution, said: Said): Items | undefined {
+  if (message.kind !== 'anomaly' && said.alerts.length === 0 && !said.unplaced && !SPEAKING.some((key) => key in message.body))
+    return undefined
   out.at = 0
   const scope = beginScope(out, resourceFor(message, execution))
-  const count = message.kind === 'metrics' ? 0 : new Records(message, said.now).write()
-  const more = new Records(message, said.now).writeOwn(said)
-  if (count + more === 0) return undefined
+  const count = new Records(message, said).write()
+  if (count === 0) return undefined
   endScope(out, scope)
-  return { bytes: out.take(), count: count + more }
+  return { bytes: out.take(), count }
 }
 
 /** What an anomaly says of its service, where nobody else did. */
 function resourceFor({ service = '' }: Message, { resource }: Execution): Uint8Array {
   if (resource.length > 0 || service === '') return resource
-  return resourceOf([{ resource: Buffer.alloc(0), service, serviceVersion: '' }]).bytes
+  return resourceOf([{ kind: 'anomaly', resource: Buffer.alloc(0), service, serviceVersion: '' }]).bytes
 }
 
 interface Written {
@@ -50,36 +51,36 @@ interface Written {
   readonly event?: string
 }
 
+/** Without any of these, most messages say nothing. */
+const SPEAKING = ['span_logs', 'errors', 'warnings', 'anomaly_detection_results', 'alert_evaluations']
+
 class Records {
   readonly #message: Message
-  readonly #now: bigint
+  readonly #said: Said
   #count = 0
 
-  constructor(message: Message, now: bigint) {
+  constructor(message: Message, said: Said) {
     this.#message = message
-    this.#now = now
+    this.#said = said
   }
 
   write(): number {
     const { kind, body } = this.#message
     if (kind === 'anomaly') this.#anomaly()
-    else {
-      for (const log of listIn(body, 'span_logs')) this.#log(log as JsonObject)
-      for (const error of listIn(body, 'errors')) this.#complaint(error as JsonObject | string, ERROR)
-      for (const warning of listIn(body, 'warnings')) this.#complaint(warning as JsonObject | string, WARN)
-      for (const found of listIn(objectIn(body, 'anomaly_detection_results'), 'anomaly_details')) this.#found(found as JsonObject)
-      for (const alert of listIn(body, 'alert_evaluations')) this.#alert(alert as JsonObject)
+    else if (kind !== 'metrics') this.#inBody(body)
+    for (const crossing of this.#said.alerts) this.#crossing(crossing)
+    if (this.#said.unplaced && kind !== 'anomaly') {
+      this.#whole({ time: undefined, severity: INFO, severityText: undefined, event: 'mplp.message' }, shown(this.#message.whole))
     }
     return this.#count
   }
 
-  /** What the message is a reason for. */
-  writeOwn({ alerts, unplaced }: Said): number {
-    for (const crossing of alerts) this.#crossing(crossing)
-    if (unplaced && this.#message.kind !== 'anomaly') {
-      this.#whole({ time: undefined, severity: INFO, severityText: undefined, event: 'mplp.message' }, shown(this.#message.whole))
-    }
-    return this.#count
+  #inBody(body: JsonObject): void {
+    for (const log of listIn(body, 'span_logs')) this.#log(log as JsonObject)
+    for (const error of listIn(body, 'errors')) this.#complaint(error as JsonObject | string, ERROR)
+    for (const warning of listIn(body, 'warnings')) this.#complaint(warning as JsonObject | string, WARN)
+    for (const found of listIn(objectIn(body, 'anomaly_detection_results'), 'anomaly_details')) this.#found(found as JsonObject)
+    for (const alert of listIn(body, 'alert_evaluations')) this.#alert(alert as JsonObject)
   }
 
   #anomaly(): void {
@@ -148,7 +149,7 @@ class Records {
     const { traceId, spanId, time: ofMessage } = this.#message
     const start = out.begin(0x12)
     out.time(0x09, time === undefined ? ofMessage : (parseTime(time) ?? ofMessage))
-    out.time(0x59, this.#now)
+    out.time(0x59, this.#said.now)
     if (severity > 0) {
       out.byte(0x10)
       out.byte(severity)

@@ -3,6 +3,7 @@
 //   Metric { string name = 1; string unit = 3; Gauge gauge = 5; }
 
 import { PieceWriter } from './piece-writer.ts'
+import type { Threshold, Thresholds } from './thresholds.ts'
 
 /** So many paths are remembered: senders choose them. */
 const MOST_REMEMBERED = 10_000
@@ -31,6 +32,7 @@ export const UNITS: readonly (readonly [suffix: string, unit: string])[] = [
 /** What a total or a peak is measured by is what is measured. */
 const SUMMED = /^(?:peak|total|max)_/
 
+const NONE: readonly Threshold[] = []
 let remembered = 0
 
 export class MetricPath {
@@ -40,6 +42,9 @@ export class MetricPath {
   readonly header: Buffer
   /** What a threshold may call it: the last keys of its path, joined by `_`, with and without `peak_`, `total_`, `max_`. */
   readonly callings: readonly string[]
+  /** What `thresholdsFor` found last: most executions have the same thresholds. */
+  #asked: Thresholds | undefined
+  #found: readonly Threshold[] = NONE
   readonly #key: string
   readonly #children = new Map<string, MetricPath>()
 
@@ -63,6 +68,15 @@ export class MetricPath {
   at(index: number): MetricPath {
     const key = `${index}`
     return this.#children.get(key) ?? this.#remember(key, () => new MetricPath(`${this.name}.${key}`, this.#key, this.callings))
+  }
+
+  /** Those that are meant for what is measured here. */
+  thresholdsFor(thresholds: Thresholds): readonly Threshold[] {
+    if (thresholds === this.#asked) return this.#found
+    const found = this.callings.flatMap((calling) => thresholds.byName.get(calling) ?? NONE)
+    this.#asked = thresholds
+    this.#found = found.length === 0 ? NONE : found
+    return this.#found
   }
 
   #remember(key: string, make: () => MetricPath): MetricPath {

@@ -2,10 +2,10 @@
 // for each origin, and empty it when the window ends.
 
 import type { Execution } from './execution.ts'
-import { eachMeasurement } from './measurements.ts'
+import type { Measurements } from './measurements.ts'
 import type { Message } from './message.ts'
 import type { MetricPath } from './metric-names.ts'
-import { type Identity, PointTemplate, identityOf, writeGauge } from './metrics.ts'
+import { type Identity, PointTemplate, headerOf, identityOf, writeGauge } from './metrics.ts'
 import { PieceWriter } from './piece-writer.ts'
 import { beginScope, endScope, type Items } from './request.ts'
 
@@ -45,16 +45,15 @@ export class MetricsWindow {
     return this.#groups.size === 0
   }
 
-  /** Takes in what the message measured. True where that was anything. */
-  add(message: Message, execution: Execution): boolean {
-    let group: Group | undefined
-    eachMeasurement(message, (path, value, time) => {
-      group ??= this.#groupOf(message, execution)
-      const known = group.series.get(path.name)
-      if (known === undefined) group.series.set(path.name, seriesOf(path, value, time, message))
-      else join(known, value, time, message)
-    })
-    return group !== undefined
+  /** Takes in what the message measured. */
+  add(message: Message, { count, paths, values, times }: Measurements, execution: Execution): void {
+    if (count === 0) return
+    const { series } = this.#groupOf(message, execution)
+    for (let i = 0; i < count; i++) {
+      const known = series.get(paths[i]!.name)
+      if (known === undefined) series.set(paths[i]!.name, seriesOf(paths[i]!, values[i]!, times[i]!, message))
+      else join(known, values[i]!, times[i]!, message)
+    }
   }
 
   /** Everything since the last time, as one request; undefined where there was nothing. */
@@ -105,10 +104,14 @@ function join(series: Series, value: number | bigint, time: bigint, message: Mes
 /** How many data points. Least, greatest and sum stand beside the last where there was more than one. */
 function writeSeries({ path, last, time, min, max, sum, message, several }: Series, attributes: Buffer): number {
   const template = new PointTemplate(message, attributes)
-  writeGauge(out, path, '', template.of(last, time))
+  writeGauge(out, path.header, template.of(last, time))
   if (!several) return 1
-  writeGauge(out, path, '.min', template.of(min, time))
-  writeGauge(out, path, '.max', template.of(max, time))
-  writeGauge(out, path, '.sum', template.of(sum, time))
+  for (const [suffix, value] of [
+    ['min', min],
+    ['max', max],
+    ['sum', sum],
+  ] as const) {
+    writeGauge(out, headerOf(`${path.name}.${suffix}`, path.unit), template.of(value, time))
+  }
   return 4
 }

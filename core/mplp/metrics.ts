@@ -7,9 +7,8 @@
 
 import { varintSize } from '../otlp/wire.ts'
 import type { Execution } from './execution.ts'
-import { eachMeasurement } from './measurements.ts'
+import type { Measurements } from './measurements.ts'
 import type { Message } from './message.ts'
-import type { MetricPath } from './metric-names.ts'
 import { PieceWriter } from './piece-writer.ts'
 import { beginScope, endScope, type Items } from './request.ts'
 
@@ -25,16 +24,13 @@ const out = new PieceWriter(65_536)
 const point = new PieceWriter(1024)
 
 /** Undefined where it measured nothing. */
-export function metricsOf(message: Message, execution: Execution, identity: Identity): Items | undefined {
-  let count = 0
+export function metricsOf(message: Message, measured: Measurements, execution: Execution, identity: Identity): Items | undefined {
+  const { count, paths, values, times } = measured
+  if (count === 0) return undefined
   out.at = 0
   const scope = beginScope(out, execution.resource)
   const template = new PointTemplate(message, identityOf(message, execution, identity))
-  eachMeasurement(message, (path, value, time) => {
-    count++
-    writeGauge(out, path, '', template.of(value, time))
-  })
-  if (count === 0) return undefined
+  for (let i = 0; i < count; i++) writeGauge(out, paths[i]!.header, template.of(values[i]!, times[i]!))
   endScope(out, scope)
   return { bytes: out.take(), count }
 }
@@ -48,8 +44,8 @@ export function identityOf(message: Message, execution: Execution, identity: Ide
   if (identity !== 'service' && operation !== '') point.attribute(0x3a, '', 'mplp.operation_name', operation)
   if (identity === 'execution') {
     const { traceId, spanId } = message
-    point.attribute(0x3a, '', 'mplp.trace_id', traceId.original ?? traceId.bytes.toString('hex'))
-    if (spanId !== undefined) point.attribute(0x3a, '', 'mplp.span_id', spanId.original ?? spanId.bytes.toString('hex'))
+    point.attribute(0x3a, '', 'mplp.trace_id', traceId.original ?? traceId.hex)
+    if (spanId !== undefined) point.attribute(0x3a, '', 'mplp.span_id', spanId.original ?? spanId.hex)
   }
   return point.take()
 }
@@ -101,19 +97,21 @@ export class PointTemplate {
   }
 }
 
-/** A metric of one data point. `suffix` is added to its name. */
-export function writeGauge(out: PieceWriter, path: MetricPath, suffix: string, point: Uint8Array): void {
-  const header = suffix === '' ? path.header : headerOf(`${path.name}${suffix}`, path.unit)
+/** A metric of one data point. `header` is its body before the gauge. */
+export function writeGauge(out: PieceWriter, header: Buffer, point: Buffer): void {
   const gauge = 1 + varintSize(point.length) + point.length
   out.byte(0x12)
   out.varint(header.length + 1 + varintSize(gauge) + gauge)
-  out.raw(header)
+  out.range(header, 0, header.length)
   out.byte(0x2a)
   out.varint(gauge)
-  out.field(0x0a, point)
+  out.byte(0x0a)
+  out.varint(point.length)
+  out.range(point, 0, point.length)
 }
 
-function headerOf(name: string, unit: string): Buffer {
+/** The body of a Metric before its gauge. */
+export function headerOf(name: string, unit: string): Buffer {
   const header = new PieceWriter(128)
   header.text(0x0a, name)
   if (unit !== '') header.text(0x1a, unit)

@@ -3,6 +3,7 @@
 import { compared } from './crossings.ts'
 import { type Execution, executionOf } from './execution.ts'
 import { logsOf } from './logs.ts'
+import { Measurements } from './measurements.ts'
 import type { Message } from './message.ts'
 import { type Identity, metricsOf } from './metrics.ts'
 import type { MetricsWindow } from './metrics-window.ts'
@@ -20,7 +21,7 @@ export interface Outcome {
 export interface OutcomeOptions {
   readonly identity: Identity
   /** Where measurements go that others may join; without it each message's leave alone. */
-  readonly window?: MetricsWindow | undefined
+  readonly window?: Pick<MetricsWindow, 'add'> | undefined
   /** Its execution has ended, so that there will be no other span of it. */
   readonly late: boolean
   /** Nanoseconds since 1970: when the message was seen. */
@@ -29,13 +30,14 @@ export interface OutcomeOptions {
 
 export function outcomeOf(message: Message, execution: Execution, { identity, window, late, now }: OutcomeOptions): Outcome {
   const placed = message.execution !== undefined && !late
-  const { alerts, ...crossings } = compared(message, execution)
+  const measured = new Measurements(message)
+  const { alerts, ...crossings } = compared(message, measured, execution)
   const bytes = message.kind === 'anomaly' ? undefined : partOf(message, crossings)
   // Where nobody has said yet whose it is, the message may.
   const known = execution.resource.length > 0 || bytes === undefined ? execution : { ...execution, resource: executionOf([bytes]).resource }
   const part = placed ? bytes : undefined
   const logs = logsOf(message, known, { alerts, unplaced: !placed, now })
-  if (window === undefined) return { part, logs, metrics: metricsOf(message, known, identity) }
-  window.add(message, known)
+  if (window === undefined) return { part, logs, metrics: metricsOf(message, measured, known, identity) }
+  window.add(message, measured, known)
   return { part, logs, metrics: undefined }
 }

@@ -25,21 +25,43 @@ export class PieceWriter extends ByteWriter {
 
   /** A KeyValue as the field `tag`. The key is `prefix` and `key` in one; `value` is whatever JSON can say. */
   attribute(tag: number, prefix: string, key: string, value: unknown): void {
-    const start = this.begin(tag)
-    this.reserve(2 * SHORT + 2)
-    const { bytes, at } = this
-    const middle = ascii(bytes, at + 2, prefix)
+    this.reserve(4 * SHORT)
+    const { bytes, at: start } = this
+    const middle = ascii(bytes, start + 4, prefix)
     const end = middle < 0 ? -1 : ascii(bytes, middle, key)
-    if (end < 0) super.text(0x0a, prefix + key)
-    else {
-      bytes[at] = 0x0a
-      bytes[at + 1] = end - at - 2
-      this.at = end
-    }
+    if (end < 0) return this.#longAttribute(tag, prefix, key, value)
+    bytes[start] = tag
+    bytes[start + 2] = 0x0a
+    bytes[start + 3] = end - start - 4
+    bytes[end] = 0x12
+    this.at = end + 2
+    if (typeof value !== 'string' || !this.#shortText(value)) this.value(value)
+    const length = this.at - end - 2
+    if (length < 0x80) this.bytes[end + 1] = length
+    else this.end(end + 2)
+    const all = this.at - start - 2
+    if (all < 0x80) this.bytes[start + 1] = all
+    else this.end(start + 2)
+  }
+
+  #longAttribute(tag: number, prefix: string, key: string, value: unknown): void {
+    const start = this.begin(tag)
+    super.text(0x0a, prefix + key)
     const inner = this.begin(0x12)
     this.value(value)
     this.end(inner)
     this.end(start)
+  }
+
+  /** The body of an AnyValue that is a short text, where it is one; there is room for it. */
+  #shortText(value: string): boolean {
+    const { bytes, at } = this
+    const end = ascii(bytes, at + 2, value)
+    if (end < 0) return false
+    bytes[at] = 0x0a
+    bytes[at + 1] = end - at - 2
+    this.at = end
+    return true
   }
 
   /** The body of an AnyValue: integers as such with all their digits, past 64 bits as text. Null is an AnyValue without a value. */
@@ -67,6 +89,16 @@ export class PieceWriter extends ByteWriter {
     this.reserve(9)
     this.bytes[this.at] = tag
     this.at = this.bytes.writeBigUInt64LE(unixNano, this.at + 1)
+  }
+
+  /** A part of something else. */
+  range(source: Buffer, start: number, end: number): void {
+    const length = end - start
+    this.reserve(length)
+    const { bytes, at } = this
+    if (length > SHORT) source.copy(bytes, at, start, end)
+    else for (let i = 0; i < length; i++) bytes[at + i] = source[start + i]!
+    this.at = at + length
   }
 
   /** What was written, in memory of its own: what is kept pins nothing else. */

@@ -2,11 +2,12 @@
 
 import type { TraceState } from '../sampling/trace-state.ts'
 import { type JsonObject, type Message, isObject } from './message.ts'
-import { type Part, type Threshold, writePart } from './part.ts'
+import { type Part, writePart } from './part.ts'
 import { PieceWriter } from './piece-writer.ts'
 import { COLLECTION, ENVELOPE_ROWS, type Row, rowsOf } from './rows.ts'
 import { sampledState } from './sampled-state.ts'
 import { statusCodeOf } from './status.ts'
+import { type Threshold, writeThresholds } from './thresholds.ts'
 import { parseTime } from './time.ts'
 
 /** What a message crossed, and came back from: see thresholds.ts. */
@@ -27,7 +28,6 @@ const SPAN_KEYS: ReadonlySet<string> = new Set(['event_name', 'timestamp', 'even
 export class Pieces {
   /** Fields of the span, in any order. */
   readonly span: PieceWriter = new PieceWriter(16_384)
-  readonly resource: PieceWriter = new PieceWriter(4096)
   service = ''
   serviceVersion = ''
   operation = ''
@@ -37,6 +37,9 @@ export class Pieces {
   traceState: TraceState | undefined
   samplingRate = 1
   thresholds: Threshold[] = []
+  readonly #resource: PieceWriter = new PieceWriter(4096)
+  readonly #limits: PieceWriter = new PieceWriter(1024)
+  readonly #resourceKeys = new Set<string>()
   #status = ''
   #statusCode = 0
 
@@ -49,9 +52,8 @@ export class Pieces {
     }
     this.#each(message.body, message, rowsOf(message))
     this.#finish(message)
-    const { service, serviceVersion, operation, thresholds } = this
-    const resource = this.resource.bytes.subarray(0, this.resource.at)
-    const span = this.span.bytes.subarray(0, this.span.at)
+    const { service, serviceVersion, operation } = this
+    const [resource, thresholds, span] = [written(this.#resource), written(this.#limits), written(this.span)]
     const { kind, time } = message
     const part: Part = { kind, time, service, serviceVersion, operation, status: this.#status, resource, thresholds, ...crossings, span }
     return writePart(part)
@@ -66,6 +68,15 @@ export class Pieces {
     if (!isObject(value)) return this.attribute('', prefix, value)
     const dotted = `${prefix}.`
     for (const key of Object.keys(value)) this.attribute(dotted, key, value[key])
+  }
+
+  /** A message may bring two: then the first counts, and what the second says otherwise is kept beside it. */
+  takeResource(resource: JsonObject): void {
+    for (const key of Object.keys(resource)) {
+      if (this.#resourceKeys.has(key)) this.attribute('mplp.ext.resource.', key, resource[key])
+      else this.#resource.attribute(0x0a, '', key, resource[key])
+      this.#resourceKeys.add(key)
+    }
   }
 
   /** What no row speaks of. */
@@ -114,7 +125,9 @@ export class Pieces {
 
   #clear(): void {
     this.span.at = 0
-    this.resource.at = 0
+    this.#resource.at = 0
+    this.#limits.at = 0
+    this.#resourceKeys.clear()
     this.service = ''
     this.serviceVersion = ''
     this.operation = ''
@@ -165,6 +178,17 @@ export class Pieces {
     const state = sampledState(this.traceState, kind === 'start' ? this.samplingRate : 1, message.traceId.bytes)
     if (state !== '') span.text(0x1a, state)
     this.#writeStatus()
+    writeThresholds(this.#limits, this.thresholds)
+    if (kind !== 'start') return
+    this.#serviceSays('service.name', 'mplp.service_name', this.service)
+    this.#serviceSays('service.version', 'mplp.service_version', this.serviceVersion)
+  }
+
+  /** A start's own resource is the execution's. */
+  #serviceSays(key: string, otherwise: string, text: string): void {
+    if (text === '') return
+    if (this.#resourceKeys.has(key)) this.attribute('', otherwise, text)
+    else this.#resource.attribute(0x0a, '', key, text)
   }
 
   #writeStatus(): void {
@@ -178,6 +202,10 @@ export class Pieces {
     }
     span.end(start)
   }
+}
+
+function written(writer: PieceWriter): Buffer {
+  return writer.bytes.subarray(0, writer.at)
 }
 
 /** One a thread: its buffers are kept. */

@@ -41,7 +41,7 @@ const resource: Row = {
   becomes: 'attributes of the resource, types kept',
   write(pieces, key, value) {
     if (!isObject(value)) return pieces.ext(key, value)
-    for (const name of Object.keys(value)) pieces.resource.attribute(0x0a, '', name, value[name])
+    pieces.takeResource(value)
   },
 }
 

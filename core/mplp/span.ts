@@ -4,11 +4,13 @@
 //     fixed64 start_time_unix_nano = 7; fixed64 end_time_unix_nano = 8; repeated KeyValue attributes = 9; repeated Event events = 11;
 //     repeated Link links = 13; Status status = 15; }
 
-import { inOrder, resourceOf } from './execution.ts'
-import { MergedAttributes, eachAttribute } from './merged-fields.ts'
+import { inOrder } from './execution.ts'
+import { eachField } from './fields.ts'
+import { MergedAttributes } from './merged-attributes.ts'
 import type { Part } from './part.ts'
 import { PieceWriter } from './piece-writer.ts'
 import { beginScope, endScope } from './request.ts'
+import { resourceOf } from './resource.ts'
 import { ERROR, INTERNAL } from './status.ts'
 
 /** How it ended: with a finish among its parts, or at `time` (in nanoseconds since 1970) because nobody heard of it, or because we stopped. */
@@ -84,7 +86,7 @@ function writeFields(parts: readonly Part[], ending: Ending, words: Buffer): voi
   const own = new Own()
   for (const { span, time } of parts) writePiece(span, time, own)
   writePiece(words, ending.how === 'finished' ? (parts.at(-1)?.time ?? 0n) : ending.time, own)
-  attributes.each((source, field, end) => out.raw(source, field, end))
+  attributes.write(out)
   if (own.get(NAME) === undefined) own.set(NAME, NAMELESS)
   if (own.get(KIND) === undefined) own.set(KIND, KIND_INTERNAL)
   if (own.get(START) === undefined) own.set(START, timeField(START, parts[0]?.time ?? 0n))
@@ -116,17 +118,17 @@ function endTime(own: Own, parts: readonly Part[], ending: Ending): bigint {
 
 /** Events and links at once, attributes and the span's own fields when all are known. */
 function writePiece(piece: Buffer, time: bigint, own: Own): void {
-  const take = (field: number, start: number, end: number): void => attributes.add(piece, field, start, end, keepReplaced)
-  eachAttribute(piece, ATTRIBUTE, take, (tag, _start, end, field) => {
-    if (tag === EVENT || tag === LINK) out.raw(piece, field, end)
+  eachField(piece, 0, piece.length, (tag, start, end, field) => {
+    if (tag === ATTRIBUTE) attributes.add(piece, field, start, end, keepReplaced)
+    else if (tag === EVENT || tag === LINK) out.range(piece, field, end)
     else own.set(tag, piece.subarray(field, end))
   })
   writeReplaced(time)
 }
 
-function keepReplaced(source: Uint8Array, field: number, end: number): void {
+function keepReplaced(source: Buffer, field: number, end: number): void {
   said.byte(0x1a)
-  said.raw(source, field + 1, end)
+  said.range(source, field + 1, end)
 }
 
 function writeReplaced(time: bigint): void {
@@ -134,7 +136,7 @@ function writeReplaced(time: bigint): void {
   const event = out.begin(EVENT)
   out.time(0x09, time)
   out.text(0x12, 'mplp.replaced')
-  out.raw(said.bytes, 0, said.at)
+  out.range(said.bytes, 0, said.at)
   out.end(event)
   said.at = 0
 }

@@ -1,15 +1,15 @@
-// The fields of several pieces of a span or a resource as one: attribute keys stay unique, and the later one wins. span.ts and execution.ts call it.
+// Attributes of several parts as one list: keys are unique in it, and the later part wins. span.ts and resource.ts have one each.
 
 import { randomInt } from 'node:crypto'
-import { eachField } from './part.ts'
 import { next, readUint32 } from '../otlp/wire.ts'
+import type { PieceWriter } from './piece-writer.ts'
 
 /** So that nobody can choose keys that meet in one place of the table. */
 const SEED = randomInt(1, 0x7fff_ffff)
 
 /** Attributes by their keys, each as the range of a field in some piece. It is used again: nothing of it may be kept. */
 export class MergedAttributes {
-  #sources: Uint8Array[] = []
+  #sources: Buffer[] = []
   #keyStarts: number[] = []
   #keyEnds: number[] = []
   #fields: number[] = []
@@ -24,17 +24,8 @@ export class MergedAttributes {
     this.#sources = []
   }
 
-  /**
-   * Takes the KeyValue in `[start, end)`, whose field begins at `field`. Answers with the attribute that it takes the place of, and that says
-   * something else: an index for `replacedSource` and its like, or -1.
-   */
-  add(
-    source: Uint8Array,
-    field: number,
-    start: number,
-    end: number,
-    replaced: (source: Uint8Array, start: number, end: number) => void,
-  ): void {
+  /** Takes the KeyValue in `[start, end)`, whose field begins at `field`. `replaced` gets the one before it that says something else. */
+  add(source: Buffer, field: number, start: number, end: number, replaced: (source: Buffer, start: number, end: number) => void): void {
     // Whatever is written here begins with its key.
     const length = readUint32(source, start + 1, end)
     const keyStart = next
@@ -54,16 +45,23 @@ export class MergedAttributes {
   }
 
   /** Whether there is an attribute of that name. */
-  has(key: Uint8Array): boolean {
+  has(key: Buffer): boolean {
     return this.#table[this.#slotOf(key, 0, key.length)] !== 0
   }
 
-  /** Hands over each attribute's whole field, in the order in which their keys came. */
-  each(take: (source: Uint8Array, field: number, end: number) => void): void {
-    for (let i = 0; i < this.count; i++) take(this.#sources[i]!, this.#fields[i]!, this.#ends[i]!)
+  /** Every attribute with its field's tag, in the order in which their keys came. */
+  write(out: PieceWriter): void {
+    for (let i = 0; i < this.count;) {
+      const source = this.#sources[i]!
+      const from = this.#fields[i]!
+      let end = this.#ends[i]!
+      // Most lie one behind another still.
+      while (++i < this.count && this.#sources[i] === source && this.#fields[i] === end) end = this.#ends[i]!
+      out.range(source, from, end)
+    }
   }
 
-  #insert(slot: number, source: Uint8Array, field: number, keyStart: number, keyEnd: number, end: number): void {
+  #insert(slot: number, source: Buffer, field: number, keyStart: number, keyEnd: number, end: number): void {
     const i = this.count++
     this.#sources[i] = source
     this.#fields[i] = field
@@ -75,7 +73,7 @@ export class MergedAttributes {
   }
 
   /** Where the key is, or where it would be. */
-  #slotOf(source: Uint8Array, start: number, end: number): number {
+  #slotOf(source: Buffer, start: number, end: number): number {
     const table = this.#table
     const mask = table.length - 1
     let slot = hashOf(source, start, end) & mask
@@ -94,27 +92,14 @@ export class MergedAttributes {
   }
 }
 
-function hashOf(bytes: Uint8Array, start: number, end: number): number {
+function hashOf(bytes: Buffer, start: number, end: number): number {
   let hash = SEED
   for (let p = start; p < end; p++) hash = Math.imul(hash ^ bytes[p]!, 0x0100_0193)
   return hash ^ (hash >>> 15)
 }
 
-function same(a: Uint8Array, aStart: number, aEnd: number, b: Uint8Array, bStart: number, bEnd: number): boolean {
+function same(a: Buffer, aStart: number, aEnd: number, b: Buffer, bStart: number, bEnd: number): boolean {
   if (aEnd - aStart !== bEnd - bStart) return false
   for (let i = aStart, j = bStart; i < aEnd; i++, j++) if (a[i] !== b[j]) return false
   return true
-}
-
-/** Hands over every KeyValue in field `tag` of `bytes`, and whatever else there is. */
-export function eachAttribute(
-  bytes: Uint8Array,
-  tag: number,
-  take: (field: number, start: number, end: number) => void,
-  other: (tag: number, start: number, end: number, field: number) => void = () => {},
-): void {
-  eachField(bytes, 0, bytes.length, (found, start, end, field) => {
-    if (found === tag) take(field, start, end)
-    else other(found, start, end, field)
-  })
 }
