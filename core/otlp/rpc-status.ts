@@ -11,6 +11,7 @@ import { stringField } from './small-message.ts'
 export const INVALID_ARGUMENT = 3
 export const DEADLINE_EXCEEDED = 4
 export const NOT_FOUND = 5
+export const PERMISSION_DENIED = 7
 export const RESOURCE_EXHAUSTED = 8
 export const UNIMPLEMENTED = 12
 export const INTERNAL = 13

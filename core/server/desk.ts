@@ -3,16 +3,15 @@
 import type { ServerAuthenticator } from '../component.ts'
 import type { Clock } from '../clock.ts'
 import type { ByteBudget } from './byte-budget.ts'
+import type { Audit, Guard } from './guard.ts'
 import { type BodyRate, SlowBodies } from './slow-bodies.ts'
 
-export interface DeskOptions {
+export interface DeskOptions extends Guard {
   /** After decompression. */
   readonly maxBodyBytes: number
   /** Of all requests together, by the capacity of what holds them. Doors may share one. */
   readonly budget: ByteBudget
   readonly clock: Clock
-  /** Without one, everybody may send, and the origin is anonymous. */
-  readonly authenticator?: ServerAuthenticator
   readonly bodyRate: BodyRate
 }
 
@@ -20,6 +19,7 @@ export class Desk {
   readonly maxBodyBytes: number
   readonly budget: ByteBudget
   readonly authenticator: ServerAuthenticator | undefined
+  readonly audit: Audit | undefined
   readonly slowBodies: SlowBodies
   readonly clock: Clock
   /** The door is stopping: connections end with the answer they wait for. */
@@ -29,11 +29,12 @@ export class Desk {
   #open = 0
   #onIdle: (() => void) | undefined
 
-  constructor({ maxBodyBytes, budget, clock, authenticator, bodyRate }: DeskOptions) {
+  constructor({ maxBodyBytes, budget, clock, authenticator, audit, bodyRate }: DeskOptions) {
     this.maxBodyBytes = maxBodyBytes
     this.budget = budget
     this.clock = clock
     this.authenticator = authenticator
+    this.audit = audit
     this.slowBodies = new SlowBodies(bodyRate, clock)
   }
 

@@ -10,7 +10,7 @@ import { decompress, type Room } from './decompress.ts'
 import type { Desk } from './desk.ts'
 import type { Coding } from './headers.ts'
 import { loneHeaders } from './lone-headers.ts'
-import { type Refusal, tooSlow, unauthenticated, unavailable } from './refusal.ts'
+import { forbidden, type Refusal, tooSlow, unauthenticated, unavailable } from './refusal.ts'
 import type { ReadingBody } from './slow-bodies.ts'
 
 const OVER_BUDGET: Refusal = unavailable('too many bytes are in flight')
@@ -54,6 +54,13 @@ export abstract class Exchange implements Room, ReadingBody {
     if (this.end()) this.writeRefusal(refusal)
   }
 
+  /** The sender is known, and may not do this: `act` is for the record, as `send traces`. */
+  forbid(act: string): void {
+    const { tenant, subject } = this.origin
+    this.desk.audit?.({ kind: 'refusal', act, tenant, ...(subject === undefined ? {} : { subject }), reason: 'no role allows it' })
+    this.refuse(forbidden())
+  }
+
   tooSlow(): void {
     this.refuse(tooSlow())
   }
@@ -86,9 +93,11 @@ export abstract class Exchange implements Room, ReadingBody {
         this.origin = origin
         if (!this.over) read()
       })
-      .catch((error: unknown) =>
-        this.refuse(error instanceof UnauthenticatedError ? unauthenticated(error.message) : unavailable(wordsOf(error))),
-      )
+      .catch((error: unknown) => {
+        if (!(error instanceof UnauthenticatedError)) return this.refuse(unavailable(wordsOf(error)))
+        this.desk.audit?.({ kind: 'refusal', act: 'authenticate', reason: error.message })
+        this.refuse(unauthenticated(error.message))
+      })
   }
 
   /** The whole body has come. */

@@ -5,6 +5,7 @@ import {
   DEADLINE_EXCEEDED,
   INVALID_ARGUMENT,
   NOT_FOUND,
+  PERMISSION_DENIED,
   RESOURCE_EXHAUSTED,
   UNAUTHENTICATED,
   UNAVAILABLE,
@@ -66,6 +67,11 @@ export function signalNotTaken(signal: Signal): Refusal {
 
 export function tooSlow(): Refusal {
   return { httpStatus: 408, code: DEADLINE_EXCEEDED, message: 'the request did not arrive in time' }
+}
+
+/** Known, and not allowed. Which roles would be is not told. */
+export function forbidden(): Refusal {
+  return { httpStatus: 403, code: PERMISSION_DENIED, message: 'whoever sends this may not' }
 }
 
 export function unauthenticated(message: string): Refusal {

@@ -41,12 +41,14 @@ const properties = {
 export type RolesSchema = {
   readonly type: 'object'
   readonly description: string
+  readonly folded: true
   readonly additionalProperties: { readonly type: 'object'; readonly properties: typeof properties }
 }
 export const rolesSchema: RolesSchema = {
   type: 'object',
   description:
-    'What senders with these roles may do, by the name of the role. Once it is here, nobody may do what no role of theirs names.',
+    'What senders with these roles may do, by the name of the role. Once it is here, nobody may do what no role of theirs names. docs/trust.md has what can be said of a role.',
+  folded: true,
   additionalProperties: { type: 'object', properties },
 }
 export type RolesConfig = ConfigOf<RolesSchema>

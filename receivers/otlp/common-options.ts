@@ -1,26 +1,21 @@
 // Options that both protocols of receiver `otlp` have, of ours and of the Collector's, and what a schema cannot say of them.
 
-import { type ConfigFault, LISTEN_ACCEPTED, listenAddressOf, quoted, type ServerTlsConfig, serverTlsFaults } from '../../core/factory.ts'
+import {
+  type AuthConfig,
+  type ConfigFault,
+  LISTEN_ACCEPTED,
+  listenAddressOf,
+  quoted,
+  rolesFaults,
+  type ServerTlsConfig,
+  serverTlsFaults,
+} from '../../core/factory.ts'
 
 export const TRANSPORT = {
   type: 'string',
   enum: ['tcp', 'unix'],
   default: 'tcp',
   description: 'With `unix`, `endpoint` is the path of a socket.',
-} as const
-
-export const AUTH = {
-  type: 'object',
-  description: 'Who may send.',
-  required: ['authenticator'],
-  properties: {
-    authenticator: {
-      type: 'string',
-      extension: 'server_auth',
-      description:
-        'An extension that tells senders by their headers. Whom it does not know is answered 401 or UNAUTHENTICATED before the body is read.',
-    },
-  },
 } as const
 
 export const INCLUDE_METADATA = {
@@ -66,13 +61,14 @@ export const MAX_CONNECTIONS = {
 
 interface Common {
   readonly endpoint: string
+  readonly auth?: AuthConfig
   readonly transport: 'tcp' | 'unix'
   readonly tls?: ServerTlsConfig
   readonly include_metadata: boolean
 }
 
 /** Paths are relative to the protocol's section. */
-export function commonFaults({ endpoint, transport, tls, include_metadata }: Common): readonly ConfigFault[] {
+export function commonFaults({ endpoint, transport, tls, auth, include_metadata }: Common): readonly ConfigFault[] {
   const faults: ConfigFault[] = []
   if (listenAddressOf(endpoint, transport) === undefined) {
     const accepted = transport === 'unix' ? 'the path of a socket, of at most 103 bytes' : LISTEN_ACCEPTED
@@ -80,6 +76,7 @@ export function commonFaults({ endpoint, transport, tls, include_metadata }: Com
   }
   if (include_metadata)
     faults.push({ path: ['include_metadata'], message: 'found true; headers do not travel with the data; accepted: false' })
+  for (const { path, message } of rolesFaults(auth?.roles ?? {}, {})) faults.push({ path: ['auth', 'roles', ...path], message })
   if (tls !== undefined) {
     for (const { path, message } of serverTlsFaults(tls)) faults.push({ path: ['tls', ...path], message })
   }

@@ -1,9 +1,8 @@
 // `protocols.grpc` of receiver `otlp`: the Collector's keys, and ours.
 /* oxlint-disable typescript/no-unnecessary-type-assertion -- they let declarations be made from this file alone */
 
-import { type ConfigFault, type ConfigOf, serverTlsSchema } from '../../core/factory.ts'
+import { authSchema, type ConfigFault, type ConfigOf, serverTlsSchema } from '../../core/factory.ts'
 import {
-  AUTH,
   commonFaults,
   INCLUDE_METADATA,
   MAX_CONNECTIONS,
@@ -81,7 +80,7 @@ export const grpcSchema = {
     },
     transport: TRANSPORT as typeof TRANSPORT,
     tls: serverTlsSchema as typeof serverTlsSchema,
-    auth: AUTH as typeof AUTH,
+    auth: authSchema as typeof authSchema,
     max_recv_msg_size_mib: {
       type: 'integer',
       minimum: 1,

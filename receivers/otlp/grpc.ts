@@ -5,6 +5,7 @@ import {
   type ByteBudget,
   createGrpcDoor,
   type GrpcDoor,
+  guardOf,
   type KeepaliveOptions,
   listenAddressOf,
   ServerTls,
@@ -32,11 +33,11 @@ export async function openGrpc(grpc: GrpcConfig, routes: Routes, budget: ByteBud
     maxConcurrentStreams: grpc.max_concurrent_streams === 0 ? 2 ** 32 - 1 : grpc.max_concurrent_streams,
     keepalive: keepaliveOf(grpc.keepalive),
     ...(grpc.tls === undefined ? {} : { tls: new ServerTls(grpc.tls, settings.clock, settings.log) }),
-    ...(grpc.auth === undefined ? {} : { authenticator: settings.extension('server_auth', grpc.auth.authenticator) }),
+    ...guardOf(grpc.auth, settings),
     ...(grpc.max_connections === undefined ? {} : { maxConnections: grpc.max_connections }),
   })
   const timeoutMs = parseDuration(grpc.timeout)
-  for (const [signal, path] of Object.entries(METHODS) as [Signal, string][]) door.method(path, routes(signal, timeoutMs))
+  for (const [signal, path] of Object.entries(METHODS) as [Signal, string][]) door.method(path, routes(signal, timeoutMs, grpc.auth?.roles))
   return door
 }
 

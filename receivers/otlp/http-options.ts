@@ -1,9 +1,8 @@
 // `protocols.http` of receiver `otlp`: the Collector's keys, and ours.
 /* oxlint-disable typescript/no-unnecessary-type-assertion -- they let declarations be made from this file alone */
 
-import { type ConfigFault, type ConfigOf, quoted, serverTlsSchema } from '../../core/factory.ts'
+import { authSchema, type ConfigFault, type ConfigOf, quoted, serverTlsSchema } from '../../core/factory.ts'
 import {
-  AUTH,
   commonFaults,
   INCLUDE_METADATA,
   MAX_CONNECTIONS,
@@ -25,7 +24,7 @@ export const httpSchema = {
     },
     transport: TRANSPORT as typeof TRANSPORT,
     tls: serverTlsSchema as typeof serverTlsSchema,
-    auth: AUTH as typeof AUTH,
+    auth: authSchema as typeof authSchema,
     cors: {
       type: 'object',
       description: 'Lets pages of other origins send. Without it, none.',

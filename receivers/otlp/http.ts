@@ -1,7 +1,7 @@
 // Opens the HTTP door of receiver `otlp`: its options from the configuration, and a path for each signal.
 
 import { parseDuration, type Settings } from '../../core/index.ts'
-import { type ByteBudget, createHttpDoor, type HttpDoor, listenAddressOf, ServerTls } from '../../core/server/index.ts'
+import { type ByteBudget, createHttpDoor, guardOf, type HttpDoor, listenAddressOf, ServerTls } from '../../core/server/index.ts'
 import type { HttpConfig } from './http-options.ts'
 import type { Routes } from './intake.ts'
 
@@ -19,10 +19,11 @@ export async function openHttp(http: HttpConfig, routes: Routes, budget: ByteBud
     idleTimeoutMs: parseDuration(http.idle_timeout),
     ...(http.cors === undefined ? {} : { cors: http.cors }),
     ...(http.tls === undefined ? {} : { tls: new ServerTls(http.tls, settings.clock, settings.log) }),
-    ...(http.auth === undefined ? {} : { authenticator: settings.extension('server_auth', http.auth.authenticator) }),
+    ...guardOf(http.auth, settings),
     ...(http.max_connections === undefined ? {} : { maxConnections: http.max_connections }),
   })
   const timeoutMs = parseDuration(http.timeout)
-  for (const signal of ['traces', 'metrics', 'logs'] as const) door.post(http[`${signal}_url_path`], routes(signal, timeoutMs))
+  for (const signal of ['traces', 'metrics', 'logs'] as const)
+    door.post(http[`${signal}_url_path`], routes(signal, timeoutMs, http.auth?.roles))
   return door
 }

@@ -14,9 +14,10 @@ import {
   type Signal,
 } from '../../core/index.ts'
 import { badRequest, encodePartialSuccess, type Exchange, type Handle, type Refusal, unavailable } from '../../core/server/index.ts'
+import type { RolesConfig } from '../../core/trust/index.ts'
 
 /** What is behind the path or the method of a signal: work, or why there is none. */
-export type Routes = (signal: Signal, timeoutMs: number) => Handle | Refusal
+export type Routes = (signal: Signal, timeoutMs: number, roles: RolesConfig | undefined) => Handle | Refusal
 
 export class Intake {
   readonly #signal: Signal

@@ -2,6 +2,7 @@
 
 import type { Consumer, Receiver, Settings, Signal } from '../../core/index.ts'
 import { ByteBudget, formatListenAddress, type ListenAddress, signalNotTaken } from '../../core/server/index.ts'
+import { permits } from '../../core/trust/index.ts'
 import type { OtlpConfig } from './factory.ts'
 import { openGrpc } from './grpc.ts'
 import { openHttp } from './http.ts'
@@ -37,10 +38,13 @@ export class OtlpReceiver implements Receiver {
       const consumer = next[signal]
       if (consumer !== undefined) intakes.set(signal, new Intake(signal, consumer, settings))
     }
-    const routes: Routes = (signal, timeoutMs) => {
+    const routes: Routes = (signal, timeoutMs, roles) => {
       const intake = intakes.get(signal)
       if (intake === undefined) return signalNotTaken(signal)
-      return (body, exchange) => intake.take(body, exchange, timeoutMs)
+      return (body, exchange) => {
+        if (permits(roles, exchange.origin, { signal })) intake.take(body, exchange, timeoutMs)
+        else exchange.forbid(`send ${signal}`)
+      }
     }
     const doors = new Map<Protocol, Door>()
     if (grpc !== undefined) doors.set('grpc', await openGrpc(grpc, routes, budget, settings))
