@@ -1,81 +1,75 @@
-// What messages of the trace protocol cost, stage by stage, in µs of CPU a message: `node bench/trace-protocol.ts [rounds]`. Unlike the rest of this
-// folder it calls the code that it measures, for no receiver is between.
+// What messages of the trace protocol cost in µs of CPU a message, up to and with the OTLP bytes: `node bench/trace-protocol.ts [rounds]`. Unlike
+// the rest of this folder it calls the code that it measures, for no receiver is between.
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Message, FINISHED, executionOf, isRejection, outcomeOf, readJson, readMessage, spanOf } from '../core/mplp/index.ts'
 
-const ROUNDS = Number(process.argv[2] ?? 8)
-const RUNS = 400
+const ROUNDS = Number(process.argv[2] ?? 10)
+const RUNS = 500
 const FIXTURES = join(import.meta.dirname, '../core/mplp/fixtures')
-const NAMES = [
-  ['flat-start', 'flat-update', 'flat-metrics', 'flat-anomaly', 'flat-finish'],
-  ['envelope-start', 'envelope-update', 'envelope-metrics', 'envelope-finish'],
-].flat()
-
-const texts = new Map(NAMES.map((name) => [name, JSON.stringify(JSON.parse(readFileSync(join(FIXTURES, `${name}.json`), 'utf8')))]))
-
-function fixture(name: string, run: number): string {
-  const text = texts.get(name)!
-  const id = run.toString(16).padStart(8, '0')
-  return text.replaceAll('run 417', `run ${id}`).replaceAll('0af76519', id).replaceAll('"msg-', `"${id}-`)
-}
-
-const stages = new Map<string, number>()
+const NAMES = ['flat-start', 'flat-update', 'flat-metrics', 'flat-anomaly', 'flat-finish']
+const ENVELOPES = ['envelope-start', 'envelope-update', 'envelope-metrics', 'envelope-finish']
+const TEXTS = new Map(
+  [...NAMES, ...ENVELOPES].map((name) => [name, JSON.stringify(JSON.parse(readFileSync(join(FIXTURES, `${name}.json`), 'utf8')))]),
+)
 const options = { identity: 'service', late: false, now: 1n } as const
 
-function timed<T>(stage: string, run: () => T): T {
-  const before = process.cpuUsage()
-  const result = run()
-  const { user, system } = process.cpuUsage(before)
-  stages.set(stage, (stages.get(stage) ?? 0) + user + system)
-  return result
+function fixture(name: string, run: number): string {
+  const id = run.toString(16).padStart(8, '0')
+  return TEXTS.get(name)!.replaceAll('run 417', `run ${id}`).replaceAll('0af76519', id).replaceAll('"msg-', `"${id}-`)
 }
 
-function read(name: string, values: readonly unknown[]): Message[] {
-  return timed(`${name}: recognise`, () =>
-    values.map((value) => {
-      const message = readMessage(value)
-      if (isRejection(message)) throw new Error(JSON.stringify(message))
-      return message
-    }),
-  )
-}
-
-function round(open: Map<string, Uint8Array[]>): void {
-  for (const name of NAMES) {
-    const body = Buffer.from(Array.from({ length: RUNS }, (_, run) => fixture(name, run)).join('\n'))
-    const values = timed(`${name}: JSON`, () => [...readJson(body, 'lines')].map((json) => ('exact' in json ? json.exact : undefined)))
-    const messages = read(name, values)
-    const executions = timed(`${name}: what is known`, () => messages.map(({ execution = '' }) => executionOf(open.get(execution) ?? [])))
-    timed(`${name}: outcome`, () => {
-      for (const [i, message] of messages.entries()) {
-        const { part } = outcomeOf(message, executions[i]!, options)
-        if (part === undefined) continue
-        const parts = open.get(message.execution!)
-        if (parts === undefined) open.set(message.execution!, [part])
-        else parts.push(part)
-      }
-    })
-    if (!name.endsWith('finish')) continue
-    timed(`${name}: span`, () => {
-      for (const { execution = '' } of messages) spanOf(execution, open.get(execution) ?? [], FINISHED)
-    })
-  }
-}
-
-round(new Map())
-round(new Map())
-stages.clear()
-for (let i = 0; i < ROUNDS; i++) round(new Map())
-let total = 0
-let parsing = 0
-for (const [stage, us] of stages) {
-  total += us
-  if (stage.endsWith('JSON')) parsing += us
-  process.stdout.write(`${stage.padEnd(36)} ${(us / RUNS / ROUNDS).toFixed(2)} µs\n`)
-}
-const perMessage = RUNS * ROUNDS * NAMES.length
-process.stdout.write(
-  `${'all'.padEnd(36)} ${(total / perMessage).toFixed(2)} µs a message, of it JSON ${(parsing / perMessage).toFixed(2)}\n`,
+/** One message of each kind for every run, as bodies of NDJSON with a hundred messages of one kind. */
+const bodies = [...TEXTS.keys()].map((name) =>
+  Array.from({ length: RUNS / 100 }, (_, part) =>
+    Buffer.from(Array.from({ length: 100 }, (_, run) => fixture(name, part * 100 + run)).join('\n')),
+  ),
 )
+
+function messageOf(value: unknown): Message {
+  const message = readMessage(value)
+  if (isRejection(message)) throw new Error(JSON.stringify(message))
+  return message
+}
+
+let written = 0
+
+/** What a receiver does with a message, without its table, its answers and its pipelines. */
+function take(message: Message, open: Map<string, Uint8Array[]>): void {
+  const parts = open.get(message.execution ?? '') ?? []
+  const { part, logs, metrics } = outcomeOf(message, executionOf(parts), options)
+  written += (logs?.bytes.length ?? 0) + (metrics?.bytes.length ?? 0)
+  if (part === undefined) return
+  if (parts.length === 0) open.set(message.execution!, parts)
+  parts.push(part)
+  if (message.kind === 'finish') written += spanOf(message.execution!, parts, FINISHED).length
+}
+
+function costOf(run: () => void): number {
+  const before = process.cpuUsage()
+  run()
+  const { user, system } = process.cpuUsage(before)
+  return user + system
+}
+
+const lines = bodies.flat().map((body) => body.toString().split('\n'))
+const parsing: number[] = []
+const all: number[] = []
+for (let i = 0; i < ROUNDS + 3; i++) {
+  const count = TEXTS.size * RUNS
+  parsing.push(costOf(() => lines.forEach((texts) => texts.forEach((text) => JSON.parse(text)))) / count)
+  const open = new Map<string, Uint8Array[]>()
+  const round = (): void => {
+    for (const body of bodies.flat()) {
+      for (const json of readJson(body, 'lines')) take(messageOf('exact' in json ? json.exact : undefined), open)
+    }
+  }
+  all.push(costOf(round) / count)
+}
+const median = (values: readonly number[]): string =>
+  values
+    .slice(3)
+    .sort((a, b) => a - b)
+    [Math.floor(ROUNDS / 2)]!.toFixed(2)
+process.stdout.write(`${median(all)} µs of CPU a message; JSON.parse alone ${median(parsing)}; ${Math.round(written / 1e6)} MB written\n`)

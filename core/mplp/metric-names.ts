@@ -53,10 +53,7 @@ export class MetricPath {
     this.#key = key
     this.callings = callings
     this.unit = UNITS.find(([suffix]) => `_${key}`.endsWith(suffix))?.[1] ?? ''
-    const out = new PieceWriter(64)
-    out.text(0x0a, name)
-    if (this.unit !== '') out.text(0x1a, this.unit)
-    this.header = out.take()
+    this.header = headerOf(name, this.unit)
   }
 
   /** The path one key further. */
@@ -92,6 +89,14 @@ export class MetricPath {
 function callingsOf(key: string, above: readonly string[]): string[] {
   const keys = [key, ...above.map((calling) => `${calling}_${key}`)]
   return [...new Set([...keys, ...keys.map((name) => name.replace(SUMMED, ''))])].slice(0, 16)
+}
+
+/** The body of a Metric before its gauge. */
+export function headerOf(name: string, unit: string): Buffer {
+  const header = new PieceWriter(128)
+  header.text(0x0a, name)
+  if (unit !== '') header.text(0x1a, unit)
+  return header.take()
 }
 
 export const ROOT: MetricPath = new MetricPath('mplp', '', [])

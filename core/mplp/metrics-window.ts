@@ -4,8 +4,8 @@
 import type { Execution } from './execution.ts'
 import type { Measurements } from './measurements.ts'
 import type { Message } from './message.ts'
-import type { MetricPath } from './metric-names.ts'
-import { type Identity, PointTemplate, headerOf, identityOf, writeGauge } from './metrics.ts'
+import { headerOf, type MetricPath } from './metric-names.ts'
+import { type Identity, PointTemplate, identityOf, writeGauge } from './metrics.ts'
 import { PieceWriter } from './piece-writer.ts'
 import { beginScope, endScope, type Items } from './request.ts'
 

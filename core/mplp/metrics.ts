@@ -5,7 +5,7 @@
 //     repeated KeyValue attributes = 7; }
 //   Exemplar { fixed64 time_unix_nano = 2; double as_double = 3; bytes span_id = 4; bytes trace_id = 5; sfixed64 as_int = 6; }
 
-import { varintSize } from '../otlp/wire.ts'
+import { varintSize, writeVarint } from '../otlp/wire.ts'
 import type { Execution } from './execution.ts'
 import type { Measurements } from './measurements.ts'
 import type { Message } from './message.ts'
@@ -98,22 +98,18 @@ export class PointTemplate {
 }
 
 /** A metric of one data point. `header` is its body before the gauge. */
-export function writeGauge(out: PieceWriter, header: Buffer, point: Buffer): void {
+export function writeGauge(out: PieceWriter, header: Uint8Array, point: Uint8Array): void {
   const gauge = 1 + varintSize(point.length) + point.length
-  out.byte(0x12)
-  out.varint(header.length + 1 + varintSize(gauge) + gauge)
-  out.range(header, 0, header.length)
-  out.byte(0x2a)
-  out.varint(gauge)
-  out.byte(0x0a)
-  out.varint(point.length)
-  out.range(point, 0, point.length)
-}
-
-/** The body of a Metric before its gauge. */
-export function headerOf(name: string, unit: string): Buffer {
-  const header = new PieceWriter(128)
-  header.text(0x0a, name)
-  if (unit !== '') header.text(0x1a, unit)
-  return header.take()
+  out.reserve(20 + header.length + gauge)
+  const { bytes } = out
+  bytes[out.at] = 0x12
+  let p = writeVarint(bytes, out.at + 1, header.length + 1 + varintSize(gauge) + gauge)
+  bytes.set(header, p)
+  p += header.length
+  bytes[p] = 0x2a
+  p = writeVarint(bytes, p + 1, gauge)
+  bytes[p] = 0x0a
+  p = writeVarint(bytes, p + 1, point.length)
+  bytes.set(point, p)
+  out.at = p + point.length
 }

@@ -6,18 +6,20 @@
 
 import { ByteWriter } from '../otlp/byte-writer.ts'
 
-/** Up to here a loop over a string's characters is faster than a call that encodes it. */
-const SHORT = 48
+/** In characters: up to here a loop is faster than a call that encodes. Measured: 1.5 ns a character against 30 ns a call. */
+const LOOPED = 20
+/** In characters: these are below 128 bytes in any case, so that their length is one byte. */
+const SHORT = 42
 const MOST_INT64 = 9_223_372_036_854_775_807n
 const LEAST_INT64 = -9_223_372_036_854_775_808n
 
 export class PieceWriter extends ByteWriter {
   /** A string field with a tag of one byte. */
   override text(tag: number, value: string): void {
-    this.reserve(SHORT + 2)
+    if (value.length > SHORT) return super.text(tag, value)
+    this.reserve(3 * SHORT + 2)
     const { bytes, at } = this
-    const end = ascii(bytes, at + 2, value)
-    if (end < 0) return super.text(tag, value)
+    const end = put(bytes, at + 2, value)
     bytes[at] = tag
     bytes[at + 1] = end - at - 2
     this.at = end
@@ -25,43 +27,38 @@ export class PieceWriter extends ByteWriter {
 
   /** A KeyValue as the field `tag`. The key is `prefix` and `key` in one; `value` is whatever JSON can say. */
   attribute(tag: number, prefix: string, key: string, value: unknown): void {
-    this.reserve(4 * SHORT)
+    if (prefix.length + key.length > SHORT) return this.#longAttribute(tag, prefix, key, value)
+    this.reserve(6 * SHORT + 12)
     const { bytes, at: start } = this
-    const middle = ascii(bytes, start + 4, prefix)
-    const end = middle < 0 ? -1 : ascii(bytes, middle, key)
-    if (end < 0) return this.#longAttribute(tag, prefix, key, value)
+    const end = put(bytes, put(bytes, start + 4, prefix), key)
     bytes[start] = tag
     bytes[start + 2] = 0x0a
     bytes[start + 3] = end - start - 4
     bytes[end] = 0x12
     this.at = end + 2
-    if (typeof value !== 'string' || !this.#shortText(value)) this.value(value)
-    const length = this.at - end - 2
-    if (length < 0x80) this.bytes[end + 1] = length
-    else this.end(end + 2)
-    const all = this.at - start - 2
-    if (all < 0x80) this.bytes[start + 1] = all
-    else this.end(start + 2)
+    if (typeof value === 'string' && value.length <= SHORT) {
+      this.at = put(bytes, end + 4, value)
+      bytes[end + 2] = 0x0a
+      bytes[end + 3] = this.at - end - 4
+    } else this.value(value)
+    this.#close(end + 2)
+    this.#close(start + 2)
+  }
+
+  /** As `end`, for most fields are short. */
+  #close(start: number): void {
+    const length = this.at - start
+    if (length < 0x80) this.bytes[start - 1] = length
+    else this.end(start)
   }
 
   #longAttribute(tag: number, prefix: string, key: string, value: unknown): void {
     const start = this.begin(tag)
-    super.text(0x0a, prefix + key)
+    this.text(0x0a, prefix + key)
     const inner = this.begin(0x12)
     this.value(value)
     this.end(inner)
     this.end(start)
-  }
-
-  /** The body of an AnyValue that is a short text, where it is one; there is room for it. */
-  #shortText(value: string): boolean {
-    const { bytes, at } = this
-    const end = ascii(bytes, at + 2, value)
-    if (end < 0) return false
-    bytes[at] = 0x0a
-    bytes[at + 1] = end - at - 2
-    this.at = end
-    return true
   }
 
   /** The body of an AnyValue: integers as such with all their digits, past 64 bits as text. Null is an AnyValue without a value. */
@@ -91,12 +88,19 @@ export class PieceWriter extends ByteWriter {
     this.at = this.bytes.writeBigUInt64LE(unixNano, this.at + 1)
   }
 
+  /** All of something else. */
+  whole(source: Uint8Array): void {
+    this.reserve(source.length)
+    this.bytes.set(source, this.at)
+    this.at += source.length
+  }
+
   /** A part of something else. */
   range(source: Buffer, start: number, end: number): void {
     const length = end - start
     this.reserve(length)
     const { bytes, at } = this
-    if (length > SHORT) source.copy(bytes, at, start, end)
+    if (length > LOOPED) source.copy(bytes, at, start, end)
     else for (let i = 0; i < length; i++) bytes[at + i] = source[start + i]!
     this.at = at + length
   }
@@ -134,13 +138,13 @@ export class PieceWriter extends ByteWriter {
   }
 }
 
-/** Writes `text` at `p`, where there is room for it, and returns where it ends; -1 for what is long, or not ASCII alone. */
-function ascii(bytes: Buffer, p: number, text: string): number {
+/** Writes `text` at `p`, where there is room for it, and returns where it ends. */
+function put(bytes: Buffer, p: number, text: string): number {
   const { length } = text
-  if (length > SHORT) return -1
+  if (length > LOOPED) return p + bytes.write(text, p)
   for (let i = 0; i < length; i++) {
     const code = text.charCodeAt(i)
-    if (code > 0x7f) return -1
+    if (code > 0x7f) return p + bytes.write(text, p)
     bytes[p + i] = code
   }
   return p + length

@@ -36,7 +36,9 @@ function limitsIn(limits: JsonObject | undefined, target: boolean): Threshold[] 
   if (limits === undefined) return []
   return Object.keys(limits).flatMap((key) => {
     const limit = limits[key]
-    return typeof limit === 'number' ? [thresholdOf(key.replace(/^(?:max|min)_/, ''), limit, key.startsWith('min_'), target)] : []
+    const below = key.startsWith('min_')
+    const name = below || key.startsWith('max_') ? key.slice(4) : key
+    return typeof limit === 'number' ? [thresholdOf(name, limit, below, target)] : []
   })
 }
 
