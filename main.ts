@@ -5,13 +5,13 @@
 import module from 'node:module'
 import { join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
-import type { ExporterFactory, ExtensionFactory, Factories, ProcessorFactory } from './core/component.ts'
+import type { ExporterFactory, ExtensionFactory, Factories, ProcessorFactory, ReceiverFactory } from './core/component.ts'
 
 const OLDEST_NODE = 24
 
 async function builtIn(): Promise<Factories> {
   const [receivers, processors, exporters, connectors, extensions] = await Promise.all([
-    all(import('./receivers/otlp/factory.ts')),
+    all<ReceiverFactory>(import('./receivers/mplp/factory.ts'), import('./receivers/otlp/factory.ts')),
     all<ProcessorFactory>(
       import('./processors/attributes/factory.ts'),
       import('./processors/batch/factory.ts'),

@@ -28,12 +28,13 @@ export interface StoredOrigin {
 /** `more` goes into the head: `readHead` gives it back. */
 export function encodeBatch(batch: Batch, pipeline: string, more: object = {}): Uint8Array[] {
   const { signal, count, origin, chunks } = batch
+  const stored = storedOriginOf(origin)
   const head: BatchHead = {
     signal,
     pipeline,
     count,
     chunks: chunks.map(({ length }) => length),
-    ...(origin === ANONYMOUS ? {} : { origin: storedOrigin(origin) }),
+    ...(stored === undefined ? {} : { origin: stored }),
     ...more,
   }
   const text = Buffer.from(JSON.stringify(head))
@@ -42,7 +43,10 @@ export function encodeBatch(batch: Batch, pipeline: string, more: object = {}): 
   return [length, text, ...chunks]
 }
 
-function storedOrigin({ tenant, subject, headers }: Origin): StoredOrigin {
+/** Undefined for the origin without a name. */
+export function storedOriginOf(origin: Origin): StoredOrigin | undefined {
+  if (origin === ANONYMOUS) return undefined
+  const { tenant, subject, headers } = origin
   return {
     tenant,
     ...(subject === undefined ? {} : { subject }),

@@ -29,6 +29,8 @@ export class HttpQuery extends Exchange {
   /** What stands for the `:names` of the path, decoded. */
   readonly params: ReadonlyMap<string, string>
   readonly search: URLSearchParams
+  /** Path and query, as they were asked for. */
+  readonly url: string
   readonly #request: IncomingMessage
   readonly #response: ServerResponse
   readonly #speech: Speech
@@ -47,6 +49,7 @@ export class HttpQuery extends Exchange {
     this.#speech = speech
     this.params = params
     const url = request.url!
+    this.url = url
     const mark = url.indexOf('?')
     this.search = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1))
   }

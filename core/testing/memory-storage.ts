@@ -6,17 +6,18 @@ import { type DurableLog, FullError, type Page, type Position } from '../storage
 
 export class MemoryStorage implements StorageProvider {
   readonly maxBytes: number
-  readonly #logs = new Map<string, MemoryLog>()
+  /** By name: as it was opened last. */
+  readonly logs: Map<string, MemoryLog> = new Map()
 
   constructor(maxBytes: number = Infinity) {
     this.maxBytes = maxBytes
   }
 
   async open(name: string, { maxBytes = this.maxBytes }: { readonly maxBytes?: number } = {}): Promise<MemoryLog> {
-    const before = this.#logs.get(name)
+    const before = this.logs.get(name)
     if (before?.isOpen === true) throw new Error(`${name} is in use`)
     const log = new MemoryLog(maxBytes, before)
-    this.#logs.set(name, log)
+    this.logs.set(name, log)
     return log
   }
 

@@ -1,0 +1,421 @@
+// What becomes of messages: answers, spans, and what is open, whatever order they come in and whatever downstream says.
+
+import fc from 'fast-check'
+import t, { type Test } from 'tap'
+import { ANONYMOUS, type Origin } from '../batch.ts'
+import { PermanentError, RetryableError } from '../errors.ts'
+import { readJson } from '../mplp/index.ts'
+import { CollectingConsumer, MemoryStorage, TestClock, TestSettings } from '../testing/index.ts'
+import type { Told } from './answer.ts'
+import { Executions } from './executions.ts'
+import type { ExecutionsConfig } from './options.ts'
+
+type Fields = Readonly<Record<string, unknown>>
+
+const CONFIG: ExecutionsConfig = {
+  executions: { max_open: 100, max_bytes: 1_000_000, timeout: '1h', late_start_wait: '1s', remembered_ends: 100 },
+  remember: { messages: 100, for: '10m' },
+  metrics: { identity: 'execution', window: '5ms' },
+  timeout: '8s',
+}
+
+class Bench {
+  readonly clock: TestClock
+  readonly settings: TestSettings
+  readonly downstream = new CollectingConsumer()
+  readonly executions: Executions
+
+  constructor(config: Partial<ExecutionsConfig> = {}, storage?: MemoryStorage, clock: TestClock = new TestClock()) {
+    this.clock = clock
+    this.settings = new TestSettings('mplp', clock)
+    if (storage !== undefined) Object.assign(this.settings, { storage: { open: () => storage.open('mplp') } })
+    const next = { traces: this.downstream, metrics: this.downstream, logs: this.downstream }
+    const believe = (message: Fields, origin: Origin): { ok: true; message: Fields; origin: Origin } => ({ ok: true, message, origin })
+    this.executions = new Executions({ config: { ...CONFIG, ...config }, next, settings: this.settings, believe, permit: () => true })
+  }
+
+  async send(messages: readonly Fields[], origin: Origin = ANONYMOUS): Promise<readonly Told[]> {
+    const body = Buffer.from(messages.map((message) => JSON.stringify(message)).join('\n'))
+    return this.executions.take(readJson(body, 'lines'), origin)
+  }
+
+  /** The words of the answers. */
+  async tell(...messages: readonly Fields[]): Promise<readonly string[]> {
+    return (await this.send(messages)).map(({ answer }) => answer.status)
+  }
+
+  get open(): readonly string[] {
+    return this.executions.list(0, 1000, () => true).map(({ span_id }) => span_id)
+  }
+
+  get spans(): readonly { readonly name: string; readonly attributes: Fields }[] {
+    return this.downstream.spans()
+  }
+}
+
+async function started(t: Test, config: Partial<ExecutionsConfig> = {}, storage?: MemoryStorage, clock?: TestClock): Promise<Bench> {
+  const bench = new Bench(config, storage, clock)
+  await bench.executions.start()
+  t.teardown(() => bench.executions.stop(AbortSignal.abort()))
+  return bench
+}
+
+let sent = 0
+/** Of execution `run`, with an id of its own. */
+const message = (type: string, run: number, fields: Fields = {}): Fields => ({
+  message_type: type,
+  version: '1.0.0-alpha',
+  message_id: `m${++sent}`,
+  timestamp: new Date(Date.UTC(2026, 0, 1, 0, 0, 0, sent)).toISOString(),
+  trace_id: run.toString(16).padStart(32, 'a'),
+  span_id: run.toString(16).padStart(16, 'b'),
+  ...fields,
+})
+const start = (run: number, fields: Fields = {}): Fields =>
+  message('start_execution_trace', run, { operation_name: `run ${run}`, service_name: 'planner', ...fields })
+const update = (run: number, fields: Fields = {}): Fields => message('update_execution_trace', run, fields)
+const finish = (run: number, fields: Fields = {}): Fields =>
+  message('finish_execution_trace', run, { final_status: { code: 'ok' }, ...fields })
+const metrics = (run: number): Fields => message('performance_metrics', run, { system_metrics: { cpu: { usage_percent: run } } })
+
+t.test('an execution is open from its start to its finish, and then one span', async (t) => {
+  const bench = await started(t)
+  t.same(await bench.tell(start(1)), ['accepted'])
+  t.equal(bench.open.length, 1)
+  t.equal(bench.downstream.count, 0)
+  t.same(await bench.tell(update(1, { attributes: { step: 2 } }), finish(1)), ['accepted', 'accepted'])
+  t.same(bench.open, [])
+  t.equal(bench.spans.length, 1)
+  t.match(bench.spans[0], { name: 'run 1', attributes: { step: 2, 'mplp.status': 'ok' } })
+  t.notOk('mplp.incomplete' in bench.spans[0]!.attributes)
+})
+
+t.test('the same message again is a duplicate, its id with another content is rejected, and neither changes anything', async (t) => {
+  const bench = await started(t)
+  const first = start(1, { attributes: { a: 1, b: 2 } })
+  const reordered = Object.fromEntries(Object.entries({ ...first, attributes: { b: 2, a: 1 } }).toReversed())
+  t.same(await bench.tell(first, first, reordered), ['accepted', 'duplicate', 'duplicate'])
+  const [other] = await bench.send([{ ...first, attributes: { a: 2 } }])
+  t.match(other, { httpStatus: 422, answer: { status: 'rejected', errors: [{ path: '/message_id' }] } })
+  t.match(
+    bench.executions.list(0, 10, () => true),
+    [{ messages: 1 }],
+  )
+  const { message_id: _, ...nameless } = update(1)
+  t.same(await bench.tell(nameless, nameless, { ...nameless, x: 1 }), ['accepted', 'duplicate', 'accepted'], 'flat messages without an id')
+})
+
+t.test('a copy that comes while the first is on its way waits for it', async (t) => {
+  const bench = await started(t)
+  const end = finish(1)
+  await bench.tell(start(1))
+  bench.downstream.hold()
+  const first = bench.tell(end)
+  const copy = bench.tell(end)
+  await bench.clock.advance(10)
+  t.equal(bench.downstream.holding, 1)
+  bench.downstream.release()
+  t.same([await first, await copy], [['accepted'], ['duplicate']])
+  t.equal(bench.spans.length, 1)
+})
+
+t.test('what waits for one before it is told to come again when its time is over', async (t) => {
+  const bench = await started(t)
+  const end = finish(1)
+  await bench.tell(start(1))
+  bench.downstream.hold()
+  const first = bench.tell(end)
+  const copy = bench.tell(end)
+  await bench.clock.advance(8000)
+  t.same(await copy, ['retry'])
+  bench.downstream.release()
+  t.same(await first, ['accepted'])
+})
+
+t.test('a finish that overtakes its start waits for it', async (t) => {
+  const bench = await started(t)
+  t.same(await bench.tell(update(1, { attributes: { early: true } }), finish(1)), ['accepted', 'accepted'])
+  await bench.clock.advance(999)
+  t.equal(bench.spans.length, 0)
+  t.same(await bench.tell(start(1)), ['accepted'])
+  t.match(bench.spans, [{ name: 'run 1', attributes: { early: true } }])
+  await bench.clock.advance(10_000)
+  t.equal(bench.spans.length, 1)
+})
+
+t.test('an execution without a start is a span that says so', async (t) => {
+  const bench = await started(t)
+  await bench.tell(finish(1))
+  await bench.clock.advance(1000)
+  t.match(bench.spans, [{ attributes: { 'mplp.incomplete': true } }])
+  t.same(bench.open, [])
+})
+
+t.test('what comes late makes log records and metrics, and no second span', async (t) => {
+  const bench = await started(t)
+  await bench.tell(start(1), finish(1))
+  t.same(await bench.tell(update(1, { performance_metrics: { duration_ms: 5 }, attributes: { late: 'yes' } }), metrics(1), start(1)), [
+    'accepted',
+    'accepted',
+    'accepted',
+  ])
+  t.equal(bench.spans.length, 1)
+  t.same(bench.open, [])
+  t.ok(bench.downstream.dataPoints().length >= 2)
+  t.match(
+    JSON.stringify(bench.downstream.logRecords(), (_k, v: unknown) => (typeof v === 'bigint' ? `${v}` : v)),
+    /late/,
+  )
+})
+
+t.test('measurements of an execution that nobody has begun begin none', async (t) => {
+  const bench = await started(t)
+  t.same(await bench.tell(metrics(1)), ['accepted'])
+  t.same(bench.open, [])
+  t.equal(bench.downstream.dataPoints().length, 1)
+})
+
+t.test('an execution that nobody ends is ended when its time is over', async (t) => {
+  const bench = await started(t, { executions: { ...CONFIG.executions, timeout: '10m' } })
+  await bench.tell(start(1))
+  await bench.clock.advance(300_000)
+  await bench.tell(start(2), update(1))
+  await bench.clock.advance(299_999)
+  t.equal(bench.spans.length, 0)
+  await bench.clock.advance(1)
+  t.match(bench.spans, [{ name: 'run 1', statusCode: 2, attributes: { 'mplp.status': 'timeout' } }])
+  t.equal(bench.open.length, 1)
+  t.same(await bench.tell(finish(1)), ['accepted'])
+  t.equal(bench.spans.length, 1, 'its finish comes late')
+})
+
+t.test('what downstream cannot take is not accepted, and changes nothing', async (t) => {
+  const bench = await started(t)
+  await bench.tell(start(1))
+  const [end, more] = [finish(1), update(1, { performance_metrics: { duration_ms: 5 } })]
+  bench.downstream.refuse = () => {
+    throw new RetryableError('later', { retryAfterMs: 3000 })
+  }
+  t.match(await bench.send([more, end]), [
+    { httpStatus: 503, answer: { status: 'retry', retry_after_ms: 3000, message_id: more['message_id'] } },
+    { httpStatus: 503, answer: { status: 'retry' } },
+  ])
+  t.match(
+    bench.executions.list(0, 10, () => true),
+    [{ messages: 1 }],
+  )
+  bench.downstream.refuse = () => {
+    throw new PermanentError('never')
+  }
+  t.match(await bench.send([end]), [{ httpStatus: 422, answer: { status: 'rejected', errors: [{ message: 'never' }] } }])
+  bench.downstream.refuse = () => {}
+  t.same(await bench.tell(more, end), ['accepted', 'accepted'])
+  t.equal(bench.spans.length, 1)
+  t.equal(bench.downstream.dataPoints().length, 1)
+})
+
+t.test('overdue executions are offered again until downstream takes them', async (t) => {
+  const bench = await started(t, { executions: { ...CONFIG.executions, timeout: '1m' } })
+  await bench.tell(start(1), start(2))
+  bench.downstream.refuse = () => {
+    throw new RetryableError('later')
+  }
+  await bench.clock.advance(60_000)
+  await bench.clock.advance(10_000)
+  t.equal(bench.open.length, 2)
+  bench.downstream.refuse = () => {}
+  await bench.clock.advance(30_000)
+  t.equal(bench.spans.length, 2)
+  t.same(bench.open, [])
+})
+
+t.test('past the bounds nothing begins, nothing that was accepted goes, and what ends is always taken', async (t) => {
+  const bench = await started(t, { executions: { ...CONFIG.executions, max_open: 2 } })
+  t.same(await bench.tell(start(1), start(2), start(3), update(1)), ['accepted', 'accepted', 'retry', 'accepted'])
+  t.same([await bench.tell(finish(1)), await bench.tell(start(3))], [['accepted'], ['accepted']])
+  const small = await started(t, { executions: { ...CONFIG.executions, max_bytes: 5000 } })
+  const large = { attributes: { text: 'x'.repeat(5000) } }
+  t.same(await small.tell(start(1, large), start(2), update(1), finish(1)), ['accepted', 'retry', 'retry', 'accepted'])
+  t.same(await small.tell(start(2)), ['accepted'])
+})
+
+t.test('a tenant that messages name is their execution’s; one that a connection names keeps others out', async (t) => {
+  const bench = await started(t)
+  await bench.tell(start(1, { context: { tenant_id: 'claimed' } }), finish(1))
+  t.equal(bench.downstream.batches.at(-1)?.origin.tenant, 'claimed')
+  const mine: Origin = { tenant: 'mine', headers: new Map() }
+  const theirs: Origin = { tenant: 'theirs', headers: new Map() }
+  await bench.send([start(2, { context: { tenant_id: 'claimed' } })], mine)
+  await bench.send([finish(2)], theirs)
+  t.match(
+    bench.executions.list(0, 10, () => true),
+    [
+      { tenant: 'mine', incomplete: false },
+      { tenant: 'theirs', incomplete: true },
+    ],
+  )
+  await bench.send([finish(2)], mine)
+  t.equal(bench.downstream.batches.at(-1)?.origin, mine)
+})
+
+t.test('measurements wait a moment for others of their series', async (t) => {
+  const bench = await started(t, { metrics: { identity: 'operation', window: '5ms' } })
+  const told = bench.tell(metrics(1), metrics(2))
+  await bench.clock.advance(4)
+  t.equal(bench.downstream.dataPoints().length, 0)
+  await bench.clock.advance(1)
+  t.same(await told, ['accepted', 'accepted'])
+  t.same(
+    bench.downstream.dataPoints().map(({ value }) => value),
+    [2, 1, 2, 3],
+    'the last, the least, the greatest, and the sum',
+  )
+  bench.downstream.refuse = () => {
+    throw new RetryableError('later')
+  }
+  const refused = bench.tell(metrics(3), start(3))
+  await bench.clock.advance(5)
+  t.same(await refused, ['retry', 'accepted'], 'who measures nothing waits for nothing')
+})
+
+t.test('at the end of the process what is open is handed on as interrupted', async (t) => {
+  const bench = await started(t)
+  await bench.tell(start(1), finish(2))
+  await bench.executions.stop(new AbortController().signal)
+  t.match(bench.spans, [{ attributes: { 'mplp.status': 'interrupted' } }, { attributes: { 'mplp.incomplete': true } }])
+  const stuck = await started(t)
+  await stuck.tell(start(1))
+  stuck.downstream.hold()
+  const grace = new AbortController()
+  setTimeout(() => grace.abort(), 20)
+  await stuck.executions.stop(grace.signal)
+  t.same(stuck.settings.drops, { interrupted: 1 })
+  t.match(stuck.settings.lines.at(-1), { level: 'error', message: /are lost/ })
+})
+
+t.test('with storage what is open outlives the process, and what was accepted stays known', async (t) => {
+  const storage = new MemoryStorage()
+  const clock = new TestClock()
+  const [first, ended, alone] = [start(1, { context: { tenant_id: 'x' } }), start(2), metrics(9)]
+  const before = await started(t, {}, storage, clock)
+  t.same(await before.tell(first, ended, finish(2), update(1, { attributes: { kept: 1 } }), alone), Array(5).fill('accepted'))
+  await clock.advance(1000)
+  // Killed: nobody stops it. What is open is not handed on.
+  const log = await storage.open('mplp').catch((error: Error) => error)
+  t.ok(log instanceof Error, 'it has the log')
+  await before.executions.stop(new AbortController().signal)
+  t.equal(before.spans.length, 1)
+  closeAll(storage)
+
+  const after = await started(t, {}, storage, clock)
+  t.match(
+    after.executions.list(0, 10, () => true),
+    [{ messages: 2, tenant: 'x', service_name: 'planner', operation_name: 'run 1', age_ms: 1000 }],
+  )
+  t.same(await after.tell(first, ended, alone), ['duplicate', 'duplicate', 'duplicate'])
+  t.same(await after.tell(update(2)), ['accepted'])
+  t.equal(after.open.length, 1, 'the one that had ended has not begun again')
+  t.same(await after.tell(finish(1)), ['accepted'])
+  t.match(after.spans, [{ name: 'run 1', attributes: { kept: 1 } }])
+})
+
+t.test('a storage that cannot be written is no acceptance', async (t) => {
+  const storage = new MemoryStorage()
+  const bench = await started(t, {}, storage)
+  const log = logOf(storage)
+  log.fault = new Error('EIO')
+  const first = start(1)
+  t.match(await bench.send([first]), [
+    { httpStatus: 503, answer: { status: 'retry', errors: [{ message: 'the storage cannot be written' }] } },
+  ])
+  t.same(bench.open, [])
+  log.fault = undefined
+  t.same(await bench.tell(first), ['accepted'])
+})
+
+t.test('records of what is done go as others come', async (t) => {
+  const storage = new MemoryStorage()
+  const bench = await started(t, { remember: { messages: 10, for: '10m' } }, storage)
+  for (let run = 1; run <= 50; run++) await bench.tell(start(run), finish(run), metrics(run))
+  t.ok(logOf(storage).records < 12, `${logOf(storage).records} records`)
+})
+
+t.test(
+  'in any order, with copies, refusals and crashes: each execution that was accepted ends as one span with all that was accepted of it',
+  async () => {
+    const runs = 3
+    const step = fc.oneof(
+      { weight: 8, arbitrary: fc.record({ kind: fc.constantFrom('start', 'update', 'finish'), run: fc.integer({ min: 1, max: runs }) }) },
+      { weight: 2, arbitrary: fc.record({ kind: fc.constant('again'), run: fc.nat() }) },
+      { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('refuse', 'relent', 'crash', 'wait'), run: fc.constant(0) }) },
+    )
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+        const storage = new MemoryStorage()
+        const clock = new TestClock()
+        const taken: CollectingConsumer[] = []
+        const open = async (): Promise<Bench> => {
+          const bench = new Bench({}, storage, clock)
+          taken.push(bench.downstream)
+          await bench.executions.start()
+          return bench
+        }
+        let bench = await open()
+        const refuse = (): never => {
+          throw new RetryableError('later')
+        }
+        const accepted = new Map<string, { readonly kind: string; readonly run: number }>()
+        const said: { readonly message: Fields; readonly kind: string; readonly run: number }[] = []
+        const say = async (one: (typeof said)[number]): Promise<void> => {
+          const id = one.message['message_id'] as string
+          const [status] = await bench.tell(one.message)
+          if (accepted.has(id) !== (status === 'duplicate')) throw new Error(`${id} is answered ${status}`)
+          if (status === 'accepted') accepted.set(id, one)
+        }
+        for (const { kind, run } of steps) {
+          if (kind === 'refuse') bench.downstream.refuse = refuse
+          else if (kind === 'relent') bench.downstream.refuse = () => {}
+          else if (kind === 'wait') await clock.advance(1000)
+          else if (kind === 'crash') {
+            closeAll(storage)
+            // Its timers run on, but nobody hears of it.
+            bench.downstream.refuse = refuse
+            bench = await open()
+          } else if (kind === 'again') {
+            if (said.length > 0) await say(said[run % said.length]!)
+          } else {
+            const id = `m${++sent}`
+            const make = kind === 'start' ? start : kind === 'update' ? update : finish
+            said.push({ message: make(run, { message_id: id, attributes: { [id]: true } }), kind, run })
+            await say(said.at(-1)!)
+          }
+        }
+        bench.downstream.refuse = () => {}
+        await clock.advance(3_700_000)
+        await clock.advance(60_000)
+        const spans = taken.flatMap((downstream) => downstream.spans())
+        const records = JSON.stringify(
+          taken.flatMap((downstream) => downstream.logRecords()),
+          (_k, v: unknown) => (typeof v === 'bigint' ? `${v}` : v),
+        )
+        for (const [id, { kind, run }] of accepted) {
+          const bearing = spans.filter(({ attributes }) => id in attributes).length
+          // What came after the end of its execution is a log record.
+          if (bearing > 1 || (bearing === 0 && !records.includes(`"${id}"`)))
+            throw new Error(`${kind} ${id} of ${run} is in ${bearing} spans`)
+        }
+        await bench.executions.stop(AbortSignal.abort())
+      }),
+      { numRuns: 60 },
+    )
+  },
+)
+
+function logOf(storage: MemoryStorage): ReturnType<MemoryStorage['open']> extends Promise<infer Log> ? Log : never {
+  return storage.logs.get('mplp')!
+}
+
+/** As the end of a process does. */
+function closeAll(storage: MemoryStorage): void {
+  for (const log of storage.logs.values()) log.isOpen = false
+}

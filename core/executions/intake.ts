@@ -1,0 +1,292 @@
+// Takes messages of the trace protocol, whatever they came over, and answers each: believes it or not, recognises it, adds it to its execution,
+// hands on what it produced, remembers it. Receivers hold one.
+
+import { hash } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
+import type { Origin, Signal } from '../batch.ts'
+import type { Clock } from '../clock.ts'
+import { PermanentError, RetryableError } from '../errors.ts'
+import {
+  echoOf,
+  type Execution,
+  executionOf,
+  type Fault,
+  FINISHED,
+  type Identity,
+  isObject,
+  isRejection,
+  type Items,
+  type Json,
+  type Message,
+  objectIn,
+  outcomeOf,
+  type ParsedJson,
+  readMessage,
+  spanOf,
+  stringIn,
+  UNKNOWN,
+} from '../mplp/index.ts'
+import type { Audit } from '../server/index.ts'
+import { FullError } from '../storage.ts'
+import { canonicalJson, type JsonObject, NotCanonicalError, type Rejection, type Verdict } from '../trust/index.ts'
+import { accepted, duplicate, rejected, retry, type Told } from './answer.ts'
+import type { Departures } from './departures.ts'
+import type { KeptPart, OpenExecution } from './execution.ts'
+import type { KnownMessages } from './known-messages.ts'
+import { type Failure, failureOf, type Place, type Round } from './round.ts'
+import type { ExecutionTable } from './table.ts'
+import type { Tenants } from './tenants.ts'
+import type { Measured, MeasurementWindows } from './window.ts'
+
+/** Whether a message may come from there. `service` is its own or its execution's, where that is known. */
+export type Permit = (message: Message, origin: Origin, service: string | undefined) => boolean
+
+export interface IntakeTools {
+  readonly clock: Clock
+  readonly table: ExecutionTable
+  readonly known: KnownMessages
+  readonly departures: Departures
+  readonly tenants: Tenants
+  /** Undefined where every measurement names its execution. */
+  readonly measurements: MeasurementWindows | undefined
+  readonly identity: Identity
+  readonly newRound: () => Round
+  readonly believe: (message: JsonObject, origin: Origin) => Verdict | Promise<Verdict>
+  readonly permit: Permit
+  readonly audit?: Audit
+  readonly journal: Journal
+  /** What happened to an execution, for whoever watches. */
+  readonly happened: (what: 'started' | 'updated' | 'finished', execution: OpenExecution) => void
+}
+
+/** What survives a crash: see journal.ts. Without storage, nothing does, and all of it settles at once. */
+export interface Journal {
+  /** The part is in the table, and was accepted. */
+  keep(execution: OpenExecution, part: KeptPart): Promise<void> | undefined
+  /** The execution has ended: its parts are not needed any more, its messages stay known. */
+  end(execution: OpenExecution): Promise<void> | undefined
+  /** A message that adds to no execution was accepted. */
+  seen(key: string, content: string): Promise<void> | undefined
+}
+
+/** How messages came, and how they go on. */
+interface Way {
+  readonly round: Round
+  readonly origin: Origin
+  readonly deadlineMs: number
+}
+
+/** A message that may come from where it came from. */
+interface Believed {
+  readonly message: Message
+  /** The tenant that the connection or a token names; the origin's may be the message's own. */
+  readonly realm: string
+  readonly origin: Origin
+  readonly key: string
+  readonly content: string
+}
+
+/** One on its way. */
+interface Taking extends Believed {
+  readonly places: readonly Place[]
+  readonly window: Promise<Failure | undefined> | undefined
+  readonly part: KeptPart | undefined
+  readonly execution: OpenExecution | undefined
+  /** Its execution's span travels with it. */
+  readonly ends: boolean
+}
+
+/** Executions whose facts are kept from one message to the next. */
+const MOST_FACTS = 2000
+
+export class Intake {
+  readonly #tools: IntakeTools
+  readonly #facts = new LRUCache<OpenExecution, { readonly parts: number; readonly execution: Execution }>({ max: MOST_FACTS })
+
+  constructor(tools: IntakeTools) {
+    this.#tools = tools
+  }
+
+  /** An answer for each, in their order. Settles when all of them have their fate, at the latest about `deadlineMs` on the monotonic clock. */
+  async take(messages: Iterable<Json>, origin: Origin, deadlineMs: number): Promise<readonly Told[]> {
+    const round = this.#tools.newRound()
+    const told: (Told | Promise<Told>)[] = []
+    for (const json of messages) {
+      if ('fault' in json) told.push(rejected(undefined, [json.fault], 400))
+      else if (!isObject(json.value)) told.push(this.#unrecognised(json.value))
+      else {
+        const verdict = this.#tools.believe(json.value, origin)
+        // In order: a message whose token is still being looked at must not be overtaken by its execution's next.
+        told.push(this.#take(json, verdict instanceof Promise ? await verdict : verdict, { round, origin, deadlineMs }))
+      }
+    }
+    await round.send(deadlineMs)
+    return Promise.all(told.map(async (one) => one))
+  }
+
+  #take(json: ParsedJson, verdict: Verdict, way: Way): Told | Promise<Told> {
+    if (!verdict.ok) return this.#refuse(json.value, verdict, way.origin)
+    // What was not sealed is read exactly as it was sent.
+    const message = readMessage(verdict.message === json.value ? json.exact : verdict.message)
+    if (isRejection(message)) return rejected(json.value, message.faults)
+    const { tenants, permit, known, table } = this.#tools
+    const realm = verdict.origin.tenant
+    const open = message.execution === undefined ? undefined : table.get(realm, message.execution)
+    const origin = open !== undefined && message.tenant === undefined ? open.origin : tenants.of(verdict.origin, message.tenant)
+    if (!permit(message, origin, message.service ?? open?.service)) return this.#refuse(json.value, NOT_ALLOWED, origin)
+    const content = contentOf(verdict.message)
+    const key = keyOf(message, verdict.origin, content)
+    const earlier = known.accepted(key)
+    if (earlier !== undefined) return earlier === content ? duplicate(json.value) : rejected(json.value, [REUSED])
+    const busy = known.taking(key) ?? open?.leaving
+    if (busy !== undefined) return this.#after(busy, json, way)
+    return this.#begin({ message, realm, origin, key, content }, open, way)
+  }
+
+  /** Once more, when it can be told what became of the one before. */
+  #after(busy: Promise<unknown>, json: ParsedJson, { origin, deadlineMs }: Way): Promise<Told> {
+    const { promise, resolve } = Promise.withResolvers<Told>()
+    const late = retry(json.value, 'one before it is still on its way')
+    const timer = this.#tools.clock.after(deadlineMs - this.#tools.clock.monotonicMs(), () => resolve(late))
+    void busy.then(async () => {
+      timer.cancel()
+      const [told] = await this.take([json], origin, deadlineMs)
+      resolve(told!)
+    })
+    return promise
+  }
+
+  #begin(believed: Believed, open: OpenExecution | undefined, { round, deadlineMs }: Way): Told | Promise<Told> {
+    const { message, realm, origin, key, content } = believed
+    const { table, known, measurements, identity, clock } = this.#tools
+    const id = message.execution
+    if (id !== undefined && !table.hasRoom(open, message.kind)) return retry(message.whole, 'too many executions are open')
+    let window: Promise<Failure | undefined> | undefined
+    const add = (...measured: Measured): void => void (window = measurements!.add(origin, deadlineMs, ...measured))
+    const produced = outcomeOf(message, this.#factsOf(open), {
+      identity,
+      window: measurements && { add },
+      // Measurements alone begin nothing.
+      late: id === undefined || table.hasEnded(realm, id) || (open === undefined && message.kind === 'metrics'),
+      now: BigInt(clock.now().getTime()) * 1_000_000n,
+    })
+    const part: KeptPart | undefined = produced.part && { bytes: produced.part, key, content, position: undefined }
+    const execution = part && table.add({ ...message, status: statusOf(message) }, { id: id!, realm, origin }, part)
+    const { promise, resolve } = Promise.withResolvers<boolean>()
+    known.take(key, promise)
+    const places: Place[] = []
+    const send = (signal: Signal, from: Origin, items: Items | undefined): void => {
+      const place = items && round.add(signal, from, items)
+      if (place !== undefined) places.push(place)
+    }
+    send('logs', origin, produced.logs)
+    send('metrics', origin, produced.metrics)
+    const ends = execution !== undefined && execution.hasStart && execution.hasFinish
+    if (ends) {
+      execution.leaving = promise.then(() => {})
+      send('traces', execution.origin, { bytes: spanOf(id!, bytesOf(execution), FINISHED), count: 1 })
+    }
+    const taking: Taking = { ...believed, places, window, part, execution, ends }
+    return round.sent.then(async () => {
+      const told = await this.#settle(taking)
+      resolve(told.httpStatus === 202)
+      return told
+    })
+  }
+
+  /** What went downstream has its fate: the message is accepted, or nothing of it stays. */
+  async #settle(taking: Taking): Promise<Told> {
+    const { message, places, window, part, execution } = taking
+    let failure = failureOf(places)
+    if (window !== undefined) failure = (await window) ?? failure
+    if (failure === undefined) {
+      try {
+        await this.#write(taking)
+      } catch (error) {
+        failure = new RetryableError(error instanceof FullError ? 'the storage is full' : 'the storage cannot be written', { cause: error })
+      }
+    }
+    if (failure === undefined) return accepted(message.whole)
+    if (execution !== undefined) {
+      execution.leaving = undefined
+      this.#tools.table.takeBack(execution, part!, message)
+    }
+    if (failure instanceof PermanentError) return rejected(message.whole, [{ path: '', message: failure.message }])
+    return retry(message.whole, failure.message, failure.retryAfterMs)
+  }
+
+  async #write({ message, key, content, part, execution, ends }: Taking): Promise<void> {
+    const { journal, table, known, departures, happened } = this.#tools
+    if (execution === undefined) await journal.seen(key, content)
+    else if (ends) await journal.end(execution)
+    else await journal.keep(execution, part!)
+    known.accept(key, content)
+    if (execution === undefined) return
+    if (ends) {
+      departures.remove(execution)
+      table.end(execution)
+    }
+    happened(ends || message.kind === 'finish' ? 'finished' : message.kind === 'start' ? 'started' : 'updated', execution)
+  }
+
+  #refuse(message: unknown, { kind, reasons }: Rejection, { tenant, subject }: Origin): Told {
+    const { path, message: reason } = reasons[0]!
+    if (kind === 'unavailable') return retry(message, reason)
+    const { message_id: object } = echoOf(message)
+    const who = { tenant, ...(subject === undefined ? {} : { subject }), ...(object === undefined ? {} : { object }) }
+    this.#tools.audit?.({ kind: 'refusal', act: 'message', ...who, reason: `${path} ${reason}` })
+    return rejected(message, reasons, STATUS[kind])
+  }
+
+  #factsOf(open: OpenExecution | undefined): Execution {
+    if (open === undefined) return UNKNOWN
+    const known = this.#facts.get(open)
+    if (known?.parts === open.parts.length) return known.execution
+    const execution = executionOf(bytesOf(open))
+    this.#facts.set(open, { parts: open.parts.length, execution })
+    return execution
+  }
+
+  #unrecognised(value: unknown): Told {
+    const message = readMessage(value)
+    return rejected(undefined, isRejection(message) ? message.faults : [])
+  }
+}
+
+const REUSED: Fault = { path: '/message_id', message: 'was used before, for another message' }
+
+const NOT_ALLOWED: Rejection = {
+  ok: false,
+  kind: 'untrusted',
+  reasons: [{ path: '/message_type', message: 'whoever sends this may not' }],
+}
+
+const STATUS = { malformed: 422, unauthenticated: 401, untrusted: 403, unavailable: 503 } as const
+
+/** By sender and id; a message without one by what it says. */
+function keyOf({ id, sender }: Message, { tenant, subject }: Origin, content: string): string {
+  return JSON.stringify([tenant, subject, sender, id ?? content])
+}
+
+/** A digest of what a message says: not of how it is written, nor of the proofs beside it. */
+function contentOf(message: JsonObject): string {
+  const said = message['security'] === undefined ? message : { ...message, security: undefined }
+  let text: string
+  try {
+    text = canonicalJson(said)
+  } catch (error) {
+    if (!(error instanceof NotCanonicalError)) throw error
+    text = JSON.stringify(said, (_key, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value))
+  }
+  return hash('sha256', text, 'base64').slice(0, 22)
+}
+
+/** The word for how it goes, where the message says one. */
+function statusOf({ body }: Message): string | undefined {
+  const ended = objectIn(body, 'final_status') ?? objectIn(body, 'span_status') ?? objectIn(body, 'status')
+  return stringIn(body, 'status') ?? stringIn(ended, 'code') ?? stringIn(ended, 'status_code')
+}
+
+function bytesOf({ parts }: OpenExecution): Uint8Array[] {
+  return parts.map(({ bytes }) => bytes)
+}

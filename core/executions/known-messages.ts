@@ -1,0 +1,50 @@
+// Which messages were accepted: a sender that got no answer sends again, and the copy must change nothing. Whoever takes messages asks here first.
+
+import { LRUCache } from 'lru-cache'
+import type { Clock } from '../clock.ts'
+
+export interface KnownOptions {
+  /** Messages that are remembered at most; the one that was asked for longest ago is forgotten first. */
+  readonly most: number
+  readonly forMs: number
+  readonly clock: Clock
+}
+
+export class KnownMessages {
+  readonly #accepted: LRUCache<string, string>
+  /** Being taken: settles with whether it was accepted. */
+  readonly #taking = new Map<string, Promise<boolean>>()
+
+  constructor({ most, forMs, clock }: KnownOptions) {
+    this.#accepted = new LRUCache<string, string>({
+      max: most,
+      ttl: forMs,
+      perf: { now: () => clock.monotonicMs() },
+      ttlResolution: 0,
+    })
+  }
+
+  get size(): number {
+    return this.#accepted.size
+  }
+
+  /** A digest of what the message said: the same key with another one is another message. */
+  accepted(key: string): string | undefined {
+    return this.#accepted.get(key)
+  }
+
+  accept(key: string, content: string): void {
+    this.#accepted.set(key, content)
+  }
+
+  /** Undefined where no copy of it is being taken just now. */
+  taking(key: string): Promise<boolean> | undefined {
+    return this.#taking.get(key)
+  }
+
+  /** Copies that come until `outcome` settles wait for it. It never rejects. */
+  take(key: string, outcome: Promise<boolean>): void {
+    this.#taking.set(key, outcome)
+    void outcome.then(() => this.#taking.delete(key))
+  }
+}

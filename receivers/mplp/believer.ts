@@ -1,0 +1,22 @@
+// What of a message must be proved, from the receiver's `trust` section.
+
+import type { ExecutionsTools } from '../../core/executions/index.ts'
+import type { Settings } from '../../core/index.ts'
+import { MessageTrust, type TrustConfig } from '../../core/trust/index.ts'
+
+export interface Believer {
+  readonly believe: ExecutionsTools['believe']
+  /** @throws Error in words where a key cannot be had. */
+  readonly start: () => void
+}
+
+export function believer(config: TrustConfig | undefined, settings: Settings): Believer {
+  if (config === undefined) return { believe: (message, origin) => ({ ok: true, message, origin }), start: () => {} }
+  const { authenticator } = config
+  const trust = new MessageTrust(config, {
+    clock: settings.clock,
+    log: settings.log,
+    ...(authenticator === undefined ? {} : { authenticator: settings.extension('server_auth', authenticator) }),
+  })
+  return { believe: (message, origin) => trust.check(message, origin), start: () => trust.start() }
+}

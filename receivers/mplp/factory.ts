@@ -1,0 +1,124 @@
+// Receiver `mplp`: executions of multi-agent systems in the trace protocol, over HTTP. Its schema, and nothing else until a pipeline uses it.
+/* oxlint-disable typescript/no-unnecessary-type-assertion -- they let declarations be made from this file alone */
+
+import {
+  authSchema,
+  type ConfigFault,
+  type ConfigOf,
+  executionsSchema,
+  type ExecutionsSchema,
+  LISTEN_ACCEPTED,
+  listenAddressOf,
+  quoted,
+  type ReceiverFactory,
+  rolesFaults,
+  serverTlsFaults,
+  serverTlsSchema,
+  trustFaults,
+  trustSchema,
+} from '../../core/factory.ts'
+
+const common: ExecutionsSchema['properties'] = executionsSchema.properties
+
+export const schema = {
+  type: 'object',
+  properties: {
+    endpoint: {
+      type: 'string',
+      default: '127.0.0.1:4320',
+      description: 'Where to listen, as host:port or unix:///path. `0.0.0.0:4320` is every interface.',
+    },
+    tls: serverTlsSchema as typeof serverTlsSchema,
+    auth: authSchema as typeof authSchema,
+    trust: trustSchema as typeof trustSchema,
+    executions: common.executions as typeof common.executions,
+    remember: common.remember as typeof common.remember,
+    metrics: common.metrics as typeof common.metrics,
+    timeout: common.timeout as typeof common.timeout,
+    storage: common.storage as typeof common.storage,
+    max_request_body_size: {
+      type: 'integer',
+      format: 'bytes',
+      minimum: 1,
+      default: 8_388_608,
+      description: 'The largest request, in bytes after decompression. Larger ones are answered 413.',
+    },
+    max_in_flight_bytes: {
+      type: 'integer',
+      format: 'bytes',
+      minimum: 1,
+      default: 268_435_456,
+      description: 'How many bytes of requests may be held at once. Past it, senders are told to try again.',
+    },
+    read_header_timeout: {
+      type: 'string',
+      format: 'duration',
+      default: '10s',
+      description: 'How long the head of a request may take to arrive.',
+    },
+    read_timeout: {
+      type: 'string',
+      format: 'duration',
+      default: '60s',
+      description: 'How long a whole request may take to arrive. 0 is without limit.',
+    },
+    write_timeout: {
+      type: 'string',
+      format: 'duration',
+      default: '30s',
+      description: 'How long a sender may take to read its answer. 0 is without limit.',
+    },
+    idle_timeout: {
+      type: 'string',
+      format: 'duration',
+      default: '90s',
+      description: 'How long a connection without a request is kept open.',
+    },
+    min_body_rate: {
+      type: 'integer',
+      format: 'bytes',
+      minimum: 0,
+      default: 256,
+      description: 'How many bytes a second a body must arrive with, on the average, after its first ten seconds. 0 is no minimum.',
+    },
+    max_connections: {
+      type: 'integer',
+      minimum: 1,
+      description: 'The most connections at once; more are closed. Without it, no limit.',
+    },
+  },
+} as const
+
+export type MplpConfig = ConfigOf<typeof schema>
+
+/** What roles may be for, beside messages. */
+const ACTS: ReadonlySet<string> = new Set(['executions:read'])
+const MESSAGES: ReadonlySet<string> = new Set(['start', 'update', 'finish', 'metrics', 'anomaly'])
+
+function check({ endpoint, tls, auth, trust, max_request_body_size, max_in_flight_bytes }: MplpConfig): readonly ConfigFault[] {
+  const faults: ConfigFault[] = []
+  if (listenAddressOf(endpoint, 'tcp') === undefined)
+    faults.push({ path: ['endpoint'], message: `found ${quoted(endpoint)}; accepted: ${LISTEN_ACCEPTED}` })
+  if (max_in_flight_bytes < max_request_body_size) {
+    const message = `${max_in_flight_bytes} is less than the largest request may have (${max_request_body_size} bytes)`
+    faults.push({ path: ['max_in_flight_bytes'], message })
+  }
+  const under = (keys: readonly string[], found: readonly ConfigFault[]): void =>
+    void faults.push(...found.map(({ path, message }) => ({ path: [...keys, ...path], message })))
+  if (tls !== undefined) under(['tls'], serverTlsFaults(tls))
+  if (auth?.roles !== undefined) under(['auth', 'roles'], rolesFaults(auth.roles, { messages: MESSAGES, acts: ACTS }))
+  if (trust !== undefined) under(['trust'], trustFaults(trust))
+  return faults
+}
+
+export const factory: ReceiverFactory<typeof schema> = {
+  type: 'mplp',
+  signals: ['traces', 'metrics', 'logs'],
+  stability: 'alpha',
+  schema,
+  check,
+  async create(config, next, settings) {
+    const { MplpReceiver } = await import('./mplp-receiver.ts')
+    return MplpReceiver.create(config, next, settings)
+  },
+}
