@@ -114,6 +114,7 @@ export class Pieces {
       if (depth !== 1 || key !== 'timestamp') this.attribute(prefix, key, value)
       return
     }
+    if (Array.isArray(value) && value.every(isWord)) return this.attribute(prefix, key, value)
     let inner = ''
     for (const name of Object.keys(value)) {
       const member = (value as JsonObject)[name]
@@ -202,6 +203,10 @@ export class Pieces {
     }
     span.end(start)
   }
+}
+
+function isWord(value: unknown): boolean {
+  return typeof value === 'string' || typeof value === 'boolean' || value === null
 }
 
 function written(writer: PieceWriter): Buffer {
