@@ -35,6 +35,7 @@ async function builtIn(): Promise<Factories> {
     all(import('./connectors/forward/factory.ts')),
     all<ExtensionFactory>(
       import('./extensions/any_of_auth/factory.ts'),
+      import('./extensions/audit_log/factory.ts'),
       import('./extensions/basic_auth/factory.ts'),
       import('./extensions/bearer_token_auth/factory.ts'),
       import('./extensions/client_certificate_auth/factory.ts'),

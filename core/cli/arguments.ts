@@ -5,7 +5,7 @@ import { listed } from '../config/explain.ts'
 import { didYouMean } from '../config/nearest.ts'
 import { quoted } from '../printable.ts'
 
-export const COMMANDS = ['run', 'validate', 'components', 'quickstart', 'deadletter', 'queue', 'sampling', 'pii'] as const
+export const COMMANDS = ['run', 'validate', 'components', 'quickstart', 'deadletter', 'queue', 'sampling', 'pii', 'audit'] as const
 export type Command = (typeof COMMANDS)[number]
 type Acting = 'deadletter' | 'queue'
 /** `deadletter list`: these commands do one of several things. */
@@ -15,6 +15,7 @@ export type DeadLetterAction = (typeof ACTIONS)['deadletter'][number]
 const OPTIONS = {
   config: { type: 'string', short: 'c', multiple: true },
   file: { type: 'string' },
+  'key-file': { type: 'string' },
   storage: { type: 'string' },
   exporter: { type: 'string' },
   to: { type: 'string' },
@@ -28,6 +29,7 @@ type Option = keyof typeof OPTIONS
 const VALUES: Readonly<Partial<Record<Option, readonly [what: string, name: string]>>> = {
   config: ['a file', 'FILE'],
   file: ['a recording', 'FILE'],
+  'key-file': ['a file', 'FILE'],
   storage: ['an extension', 'ID'],
   exporter: ['an exporter', 'ID'],
   to: ['an exporter', 'ID'],
@@ -43,6 +45,7 @@ const TAKES: Readonly<Record<string, readonly Option[]>> = {
   'queue stat': ['config', 'storage', 'json'],
   'sampling try': ['json'],
   'pii test': ['config', 'file', 'json'],
+  'audit verify': ['key-file', 'json'],
 }
 const EVERYWHERE: readonly Option[] = ['config', 'help', 'version']
 
@@ -71,6 +74,7 @@ export type Arguments =
       readonly command: 'pii'
       readonly asked: { readonly files: readonly string[]; readonly text?: string; readonly recording?: string; readonly json: boolean }
     }
+  | { readonly command: 'audit'; readonly asked: { readonly logs: readonly string[]; readonly keyFile?: string; readonly json: boolean } }
   | { readonly command: 'help' | 'version' }
   | { readonly command: undefined; readonly wrong: string }
 
@@ -106,6 +110,7 @@ function commandOf([name, ...more]: readonly string[], given: Given): Arguments 
   if (command === undefined) return wrong(`unknown command ${quoted(name)}; accepted: ${listed(COMMANDS)}${didYouMean(name, COMMANDS)}`)
   if (command === 'sampling') return trialOf(more, given)
   if (command === 'pii') return maskingOf(more, given)
+  if (command === 'audit') return auditOf(more, given)
   if (command === 'deadletter' || command === 'queue') return actionOf(command, more, given)
   const superfluous = tooMuch(command, given)
   if (superfluous !== undefined) return wrong(superfluous)
@@ -137,6 +142,16 @@ function maskingOf([action, text, ...more]: readonly string[], given: Given): Ar
     return wrong(`pii test takes one text or one file; ${accepted}`)
   const subject = text === undefined ? { recording: recordings[0]! } : { text }
   return { command: 'pii', asked: { files: given.get('config') ?? [], ...subject, json: given.has('json') } }
+}
+
+function auditOf([action, ...logs]: readonly string[], given: Given): Arguments {
+  const example = 'audit verify audit.jsonl'
+  if (action !== 'verify') return wrong(`audit what? accepted: ${example}`)
+  const superfluous = tooMuch('audit verify', given)
+  if (superfluous !== undefined) return wrong(superfluous)
+  const [keyFile, ...others] = given.get('key-file') ?? []
+  if (logs.length === 0 || others.length > 0) return wrong(`audit verify takes logs and one --key-file; accepted: ${example}`)
+  return { command: 'audit', asked: { logs, ...(keyFile === undefined ? {} : { keyFile }), json: given.has('json') } }
 }
 
 function actionOf(command: Acting, [name, ...words]: readonly string[], given: Given): Arguments {

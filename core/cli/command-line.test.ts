@@ -27,9 +27,9 @@ function fileIn(t: Test, name: string, text: string): string {
 
 t.test('wrong words end with 2 and say what is accepted', async (t) => {
   const cases: Readonly<Record<string, string>> = {
-    '': 'no command; accepted: run, validate, components, quickstart, deadletter, queue, sampling, pii',
+    '': 'no command; accepted: run, validate, components, quickstart, deadletter, queue, sampling, pii, audit',
     vaildate:
-      'unknown command "vaildate"; accepted: run, validate, components, quickstart, deadletter, queue, sampling, pii; did you mean "validate"?',
+      'unknown command "vaildate"; accepted: run, validate, components, quickstart, deadletter, queue, sampling, pii, audit; did you mean "validate"?',
     'run --confg a.yaml': 'unknown option "--confg"; accepted: --config, --help, --version; did you mean "--config"?',
     'run -x': 'unknown option "-x"; accepted: --config, --help, --version',
     run: 'run needs a configuration; accepted: --config FILE, once or more',

@@ -22,6 +22,8 @@ export async function commandLine(words: readonly string[], builtIn: () => Promi
       return (await import('./sampling.ts')).trySampling(parsed.asked, builtIn, terminal)
     case 'pii':
       return (await import('./pii.ts')).testPii(parsed.asked, builtIn, terminal)
+    case 'audit':
+      return (await import('./audit.ts')).verifyAudits(parsed.asked, terminal)
     case 'queue':
       return (await import('./queue.ts')).queueStat(parsed.asked, builtIn, terminal)
     case 'version':

@@ -28,6 +28,7 @@ Commands
                 both look at the disk, while the pipelines run and while they do not; docs/queues.md
   sampling try  what the policies of tail_sampling would have done with recorded traces: sampling try POLICIES TRACES…
   pii test      what pii or redaction would do with a text or with recorded spans, and why: pii test "a text"
+  audit verify  whether an audit log was edited, reordered or cut, and where: audit verify FILE…
 
 Options
   -c, --config FILE    the configuration; give it again to lay more files over it
@@ -36,7 +37,8 @@ Options
   --to ID              deadletter replay: through this exporter instead
   --all                deadletter replay and drop: every letter, instead of ids
   --file FILE          pii test: recorded spans, data points or log records, a line of OTLP/JSON each
-  --json               deadletter list and show, queue stat, sampling try, pii test: a line of JSON each
+  --key-file FILE      audit verify: the key that the lines are sealed with
+  --json               deadletter list and show, queue stat, sampling try, pii test, audit verify: a line of JSON each
   -h, --help           this page
   -v, --version        the version
 

@@ -1,6 +1,8 @@
 // What receivers and clients of the trace protocol share of trust: whether a message may be believed, who may do what, and how a message is
 // signed. Factories get the schemas from core/factory.ts.
 
+export { type AuditFault, type AuditFound, rotatedFrom, verifyAudit } from './audit-verify.ts'
+export { BEFORE_FIRST, chained, claimedLink, headIn, headOf, headText, type Link, ROTATED } from './audit-chain.ts'
 export { canonicalJson, MAX_CANONICAL_DEPTH, NotCanonicalError } from './canonical-json.ts'
 export { MessageTrust, type MessageTrustTools } from './message-trust.ts'
 export { Origins, type Principal } from './origins.ts'
