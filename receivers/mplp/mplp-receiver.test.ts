@@ -1,0 +1,327 @@
+// Receiver `mplp` from outside: what a sender is answered, what a reader sees, and who may.
+
+import { createHmac } from 'node:crypto'
+import { gzipSync, zstdCompressSync } from 'node:zlib'
+import t, { type Test } from 'tap'
+import {
+  type Origin,
+  PermanentError,
+  RetryableError,
+  type ServerAuthenticator,
+  systemClock,
+  UnauthenticatedError,
+} from '../../core/index.ts'
+import type { AuditEntry, Auditor, ConfigFault } from '../../core/factory.ts'
+import { CollectingConsumer, lifecycleSuite, TestClock, TestSettings } from '../../core/testing/index.ts'
+import { canonicalJson } from '../../core/trust/index.ts'
+import { factory, type MplpConfig } from './factory.ts'
+import type { MplpReceiver } from './mplp-receiver.ts'
+
+type Json = Readonly<Record<string, unknown>>
+
+const TRUST: NonNullable<MplpConfig['trust']> = {
+  authentication: 'off',
+  timestamp: 'off',
+  max_age: '5m',
+  max_ahead: '1m',
+  integrity: 'off',
+  signature: 'off',
+  encryption: 'off',
+  senders: {},
+  encryption_keys: {},
+}
+const CONFIG: MplpConfig = {
+  endpoint: '127.0.0.1:0',
+  executions: { max_open: 1000, max_bytes: 10_000_000, timeout: '1h', late_start_wait: '1s', remembered_ends: 1000 },
+  remember: { messages: 1000, for: '10m' },
+  metrics: { identity: 'operation', window: '1ms' },
+  timeout: '8s',
+  max_request_body_size: 1_000_000,
+  max_in_flight_bytes: 10_000_000,
+  read_header_timeout: '10s',
+  read_timeout: '60s',
+  write_timeout: '30s',
+  idle_timeout: '90s',
+  min_body_rate: 256,
+}
+
+interface Started {
+  readonly url: string
+  readonly downstream: CollectingConsumer
+  readonly settings: TestSettings
+  readonly receiver: MplpReceiver
+}
+
+async function open(t: Test, config: Partial<MplpConfig> = {}, extensions: Readonly<Record<string, object>> = {}): Promise<Started> {
+  const settings = new TestSettings('mplp', systemClock)
+  for (const [id, extension] of Object.entries(extensions)) settings.extensions.set(id, extension as never)
+  const downstream = new CollectingConsumer()
+  const next = { traces: downstream, metrics: downstream, logs: downstream }
+  const receiver = (await factory.create({ ...CONFIG, ...config }, next, settings)) as MplpReceiver
+  await receiver.start()
+  t.teardown(() => receiver.stop(AbortSignal.abort()))
+  return { url: `http://${receiver.addresses['http']}`, downstream, settings, receiver }
+}
+
+interface Answered {
+  readonly status: number
+  readonly type: string | null
+  readonly retryAfter: string | null
+  readonly answers: readonly any[]
+}
+
+async function post(
+  url: string,
+  body: string | Buffer,
+  type = 'application/json',
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Answered> {
+  const answer = await fetch(`${url}/v1/messages`, { method: 'POST', body, headers: { 'content-type': type, ...headers } })
+  const text = await answer.text()
+  const answers = type.includes('json') && text.includes('\n') ? text.trimEnd().split('\n').map((line) => JSON.parse(line)) : [JSON.parse(text)].flat() // prettier-ignore
+  return { status: answer.status, type: answer.headers.get('content-type'), retryAfter: answer.headers.get('retry-after'), answers }
+}
+
+let sent = 0
+const message = (type: string, run: string, fields: Json = {}): Json => ({
+  message_type: type,
+  version: '1.0.0-alpha',
+  timestamp: new Date(Date.now() + sent++).toISOString(),
+  trace_id: run,
+  span_id: 'a',
+  ...fields,
+})
+const start = (run: string, fields: Json = {}): Json =>
+  message('start_execution_trace', run, { operation_name: 'plan', service_name: 'planner', ...fields })
+const finish = (run: string, fields: Json = {}): Json => message('finish_execution_trace', run, { final_status: { code: 'ok' }, ...fields })
+const text = JSON.stringify
+
+lifecycleSuite(
+  (name, run) => void t.test(name, run),
+  async () => factory.create(CONFIG, { traces: new CollectingConsumer() }, new TestSettings('mplp', systemClock)),
+)
+
+t.test('one message, a list, and one a line, each answered in its own form', async (t) => {
+  const { url, downstream } = await open(t)
+  const first = start('1')
+  t.match(await post(url, text(first)), {
+    status: 202,
+    type: 'application/json',
+    answers: [
+      { message_type: 'ack', status: 'accepted', in_reply_to: { message_type: 'start_execution_trace', trace_id: '1', span_id: 'a' } },
+    ],
+  })
+  t.match(await post(url, text([first, start('2', { message_id: 'm2', correlation_id: 'c' })])), {
+    status: 202,
+    answers: [{ status: 'duplicate' }, { status: 'accepted', message_id: 'm2', correlation_id: 'c' }],
+  })
+  const lines = `${text(finish('1'))}\n\n${text(finish('2'))}`
+  const answered = await post(url, lines, 'application/x-ndjson; charset=utf-8')
+  t.match(answered, { status: 202, type: 'application/x-ndjson', answers: [{ status: 'accepted' }, { status: 'accepted' }] })
+  t.equal(downstream.spans().length, 2)
+  t.equal((await post(url, text(first))).status, 200, 'a duplicate')
+  t.match(await post(url, text([])), { status: 202, answers: [] })
+  t.match(await post(url, '\n', 'application/x-ndjson'), {
+    status: 400,
+    answers: [{ status: 'rejected', errors: [{ message: /no message/ }] }],
+  })
+})
+
+t.test('compressed bodies', async (t) => {
+  const { url } = await open(t)
+  for (const [coding, compress] of Object.entries({ gzip: gzipSync, zstd: zstdCompressSync })) {
+    const { status } = await post(url, compress(text(start(coding))), 'application/json', { 'content-encoding': coding })
+    t.equal(status, 202, coding)
+  }
+  const bomb = gzipSync(Buffer.alloc(2_000_000, 0x20))
+  t.match(await post(url, bomb, 'application/json', { 'content-encoding': 'gzip' }), { status: 413, answers: [{ status: 'rejected' }] })
+})
+
+t.test('what is wrong is rejected with its path, its neighbours are taken, and nothing else changes', async (t) => {
+  const { url, downstream } = await open(t)
+  const deep = `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`
+  const { trace_id: _, ...nameless } = start('x')
+  const cases: readonly [name: string, body: string, status: number, path: string][] = [
+    ['not JSON', '{"message_type":', 400, ''],
+    ['no object', '"start"', 422, ''],
+    ['deep', deep, 400, ''],
+    ['a type that there is none of', text({ ...start('x'), message_type: 'pause_execution_trace' }), 422, '/message_type'],
+    ['a wrong version', text({ ...start('x'), version: '2.0.0' }), 422, '/version'],
+    ['without an id', text(nameless), 422, '/trace_id'],
+    ['a number where a text belongs', text(start('x', { operation_name: 7 })), 422, '/operation_name'],
+    ['no time', text(start('x', { timestamp: 'yesterday' })), 422, '/timestamp'],
+    ['a list where an object belongs', text(start('x', { attributes: [1] })), 422, '/attributes'],
+  ]
+  for (const [name, body, status, path] of cases) {
+    const [answer] = (await post(url, body)).answers
+    t.match(
+      await post(url, body),
+      { status, answers: [{ status: 'rejected', errors: [{ path }] }] },
+      `${name}: ${text(answer).slice(0, 200)}`,
+    )
+  }
+  const lines = cases.map(([, body]) => body).join('\n')
+  const { status, answers } = await post(url, `${lines}\n${text(start('good'))}`, 'application/x-ndjson')
+  t.equal(status, 207)
+  t.same(
+    answers.map((answer) => answer.status),
+    [...cases.map(() => 'rejected'), 'accepted'],
+  )
+  t.match(await post(url, text(start('x', { attributes: JSON.parse('{"__proto__":{"polluted":1},"constructor":2}') as Json }))), {
+    status: 202,
+  })
+  t.equal(({} as Record<string, unknown>)['polluted'], undefined)
+  t.equal(downstream.count, 0)
+  const { executions } = (await (await fetch(`${url}/executions`)).json()) as { executions: unknown[] }
+  t.equal(executions.length, 2)
+})
+
+t.test('what downstream says, the sender is told', async (t) => {
+  const { url, downstream } = await open(t)
+  const end = finish('1')
+  await post(url, text(start('1')))
+  downstream.refuse = () => {
+    throw new RetryableError('away', { retryAfterMs: 2500 })
+  }
+  t.match(await post(url, text(end)), { status: 503, retryAfter: '3', answers: [{ status: 'retry', retry_after_ms: 2500 }] })
+  downstream.refuse = () => {
+    throw new PermanentError('never')
+  }
+  t.match(await post(url, text(end)), { status: 422, answers: [{ status: 'rejected', errors: [{ path: '', message: 'never' }] }] })
+})
+
+t.test('other paths and types are refused in the words of the protocol, or of the door', async (t) => {
+  const { url } = await open(t)
+  t.match(await post(url, text(start('1')), 'text/plain'), { status: 415, answers: [{ message_type: 'ack', status: 'rejected' }] })
+  t.equal((await fetch(`${url}/v1/messages`)).status, 405)
+  t.equal((await fetch(`${url}/v1/traces`, { method: 'POST' })).status, 404)
+})
+
+t.test('what is open can be listed, paged and looked at', async (t) => {
+  const { url } = await open(t)
+  for (const run of ['1', '2', '3']) await post(url, text(start(run, { service_name: run === '2' ? 'other' : 'planner' })))
+  await post(url, text(message('update_execution_trace', '1', { status: 'in_progress', attributes: { step: 1 } })))
+  const get = async (query: string): Promise<any> => (await fetch(`${url}/executions${query}`)).json()
+  t.equal((await get('')).executions.length, 3)
+  const { executions, next } = await get('?limit=2')
+  t.equal(executions.length, 2)
+  t.equal((await get(`?limit=2&after=${next}`)).executions.length, 1)
+  t.match(await get('?service=other'), { executions: [{ service_name: 'other' }] })
+  t.match(await get('?status=in_progress&operation=plan'), { executions: [{ messages: 2 }] })
+  t.same(await get('?older_than=1h'), { executions: [] })
+  for (const [query, about] of Object.entries({ 'colour=red': /colour is not known/, 'limit=0': /limit/, 'older_than=long': /older_than/ }))
+    t.match(await get(`?${query}`), { status: 'rejected', errors: [{ message: about }] })
+  t.match(await get('/1/a'), {
+    service_name: 'planner',
+    messages: 2,
+    updates: [{ kind: 'start' }, { kind: 'update', status: 'in_progress' }],
+    span: { resourceSpans: [{ scopeSpans: [{ spans: [{ name: 'plan' }] }] }] },
+  })
+  t.equal((await fetch(`${url}/executions/7/a`)).status, 404)
+})
+
+t.test('what happens can be followed', async (t) => {
+  const { url, receiver } = await open(t)
+  const answer = await fetch(`${url}/executions/events?service=planner`)
+  const reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader()
+  let seen = ''
+  const sees = async (pattern: RegExp): Promise<void> => {
+    while (!pattern.test(seen)) seen += (await reader.read()).value ?? ''
+  }
+  await sees(/^:\n\n/)
+  await post(url, `${text(start('0', { service_name: 'other' }))}\n${text(start('1'))}\n${text(finish('1'))}`, 'application/x-ndjson')
+  await sees(/event: finished\ndata: .*\n\n/)
+  t.match(seen, /event: started\ndata: \{.*"operation_name":"plan".*\}\n\nevent: finished/)
+  t.notMatch(seen, /other/)
+  await receiver.stop(new AbortController().signal)
+  t.equal((await reader.read()).done, true, 'it ends with the receiver')
+})
+
+class Names implements ServerAuthenticator {
+  readonly #origins = new Map<string, Origin>()
+
+  async authenticate(headers: ReadonlyMap<string, string>): Promise<Origin> {
+    const value = headers.get('authorization') ?? ''
+    const [, tenant, ...roles] = /^Bearer (\w+)(?: (\w+))?$/.exec(value) ?? []
+    if (tenant === undefined) throw new UnauthenticatedError('no token')
+    const known = this.#origins.get(value) ?? { tenant, subject: `${tenant}'s`, roles, headers: new Map() }
+    this.#origins.set(value, known)
+    return known
+  }
+  async start(): Promise<void> {}
+  async stop(): Promise<void> {}
+}
+class Records implements Auditor {
+  readonly entries: AuditEntry[] = []
+
+  async record(entry: AuditEntry): Promise<boolean> {
+    this.entries.push(entry)
+    return true
+  }
+  async start(): Promise<void> {}
+  async stop(): Promise<void> {}
+}
+
+t.test('tenants see their own, roles decide who may do what, and what is refused or read is on record', async (t) => {
+  const records = new Records()
+  const role = { messages: [], signals: [], acts: [], services: ['*'], tenants: [] }
+  const roles = { agent: { ...role, messages: ['start', 'update'], services: ['plan*'] }, watcher: { ...role, acts: ['executions:read'] } }
+  const { url } = await open(t, { auth: { authenticator: 'names', audit: 'records', roles } }, { names: new Names(), records })
+  const as = (authorization: string): Record<string, string> => ({ authorization: `Bearer ${authorization}` })
+  t.match(await post(url, text(start('1'))), { status: 401, answers: [{ status: 'rejected' }] })
+  t.equal((await post(url, text(start('1')), 'application/json', as('a agent'))).status, 202)
+  t.equal((await post(url, text(start('1')), 'application/json', as('b agent'))).status, 202, 'another execution')
+  t.match(await post(url, text(finish('1', { message_id: 'end' })), 'application/json', as('a agent')), {
+    status: 403,
+    answers: [{ status: 'rejected', errors: [{ path: '/message_type' }] }],
+  })
+  t.equal((await post(url, text(start('2', { service_name: 'store' })), 'application/json', as('a agent'))).status, 403)
+  t.equal((await fetch(`${url}/executions`, { headers: as('a agent') })).status, 403)
+  t.equal((await fetch(`${url}/executions`)).status, 401)
+  const { executions } = (await (await fetch(`${url}/executions?limit=9`, { headers: as('a watcher') })).json()) as {
+    executions: unknown[]
+  }
+  t.match(executions, [{ tenant: 'a' }])
+  t.equal((await fetch(`${url}/executions/1/a`, { headers: as('c watcher') })).status, 404)
+  t.match(records.entries, [
+    { kind: 'refusal', act: 'authenticate' },
+    { kind: 'refusal', act: 'message', tenant: 'a', subject: "a's", object: 'end' },
+    { kind: 'refusal', act: 'message', tenant: 'a' },
+    { kind: 'refusal', act: 'executions:read', tenant: 'a' },
+    { kind: 'refusal', act: 'authenticate' },
+    { kind: 'read', act: 'executions:read', tenant: 'a', object: '/executions?limit=9' },
+    { kind: 'read', act: 'executions:read', tenant: 'c', object: '/executions/1/a' },
+  ])
+})
+
+t.test('a message that does not prove what it must is rejected, and one that does is taken', async (t) => {
+  const key = 'a key of some length'
+  const trust = { ...TRUST, integrity: 'required' as const, senders: { '*': { integrity_key: key } } }
+  const { url } = await open(t, { trust })
+  const plain = start('1', { sender: { sender_id: 'agent' } })
+  const seal = createHmac('sha256', key).update(canonicalJson(plain)).digest('hex')
+  t.match(await post(url, text(plain)), { status: 403, answers: [{ errors: [{ path: '/security/integrity_check' }] }] })
+  const sealed = { ...plain, security: { integrity_check: `hmac-sha256:${seal}` } }
+  t.match(await post(url, text({ ...sealed, operation_name: 'other' })), { status: 403 })
+  t.equal((await post(url, text(sealed))).status, 202)
+  t.equal((await post(url, text(sealed))).status, 200, 'replayed, it changes nothing')
+})
+
+t.test('what a schema cannot say is checked before anything starts', async (t) => {
+  const faults = (config: Partial<MplpConfig>): readonly ConfigFault[] => factory.check!({ ...CONFIG, ...config })
+  t.same(faults({}), [])
+  t.match(faults({ endpoint: 'nowhere' }), [{ path: ['endpoint'], message: /accepted/ }])
+  t.match(faults({ max_in_flight_bytes: 10 }), [{ path: ['max_in_flight_bytes'] }])
+  t.match(faults({ trust: { ...TRUST, integrity: 'required' } }), [{ path: ['trust', 'integrity'] }])
+  const role = { messages: ['begin'], signals: [], acts: [], services: ['*'], tenants: [] }
+  t.match(faults({ auth: { authenticator: 'x', roles: { r: role } } }), [
+    { path: ['auth', 'roles', 'r', 'messages', 0], message: /start, update/ },
+  ])
+})
+
+t.test('a key that cannot be had ends the start', async (t) => {
+  const trust = { ...TRUST, integrity: 'required' as const, senders: { '*': { integrity_key_file: '/nowhere/key' } } }
+  const settings = new TestSettings('mplp', new TestClock())
+  const receiver = await factory.create({ ...CONFIG, trust }, { traces: new CollectingConsumer() }, settings)
+  await t.rejects(receiver.start(new AbortController().signal), { message: /nowhere/ })
+})
