@@ -11,19 +11,22 @@ import type { Finding } from './rules.ts'
 const SLOTS = 8192
 /** Bytes of a slot: this bounds the memory, to 1.5 MiB, of which only what is used is touched. What belongs together lies in one cache line. */
 const ROOM = 192
-/** In a slot: bits, the length of the text (0: nobody has the slot) and of what stands instead of it, the text, what stands instead. */
+/** In a slot: bits, the length of the text and of what stands instead of it, the text, what stands instead. */
 const TEXT_LENGTH = 4
 const INSTEAD_LENGTH = 5
 const TEXT = 6
 export class RecentTexts<F extends Finding> {
   readonly #slots: Uint8Array = new Uint8Array(SLOTS * ROOM)
   readonly #words: DataView = new DataView(this.#slots.buffer)
+  /** By slot: the hash of what stands there, so that a slot is looked at only where it is likely the one. 0: nobody has it. */
+  readonly #hashes: Int32Array = new Int32Array(SLOTS)
   readonly #findings: (F | undefined)[] = Array.from({ length: SLOTS })
   /** By hash: the slot of the two that was used last. */
   readonly #last: Uint8Array = new Uint8Array(SLOTS / 2)
   #bytes: DataView = EMPTY
   /** Where what was asked for last stands, or is to stand; -1 where it is too long. */
   #slot = -1
+  #hash = 0
 
   /** It is asked about these bytes from now on. */
   begin(bytes: Uint8Array): void {
@@ -38,12 +41,15 @@ export class RecentTexts<F extends Finding> {
   get(start: number, end: number, bits: number): F | undefined {
     this.#slot = -1
     if (end - start > ROOM - TEXT) return undefined
-    const hash = hashOf(this.#bytes, start, end)
-    const slot = 2 * hash + this.#last[hash]!
-    if (this.#is(slot * ROOM, start, end, bits)) return this.#findings[(this.#slot = slot)]
-    this.#last[hash] = 1 - this.#last[hash]!
+    const hash = hashOf(this.#bytes, start, end, bits)
+    this.#hash = hash
+    const pair = hash & (SLOTS / 2 - 1)
+    const slot = 2 * pair + this.#last[pair]!
+    this.#slot = slot
+    if (this.#hashes[slot] === hash && this.#is(slot * ROOM, start, end, bits)) return this.#findings[slot]
+    this.#last[pair] = 1 - this.#last[pair]!
     this.#slot = slot ^ 1
-    return this.#is(this.#slot * ROOM, start, end, bits) ? this.#findings[this.#slot] : undefined
+    return this.#hashes[this.#slot] === hash && this.#is(this.#slot * ROOM, start, end, bits) ? this.#findings[this.#slot] : undefined
   }
 
   /** Keeps what is said of the text that `get` was asked for last, if there is room for it. */
@@ -55,8 +61,8 @@ export class RecentTexts<F extends Finding> {
     slots[at + TEXT_LENGTH] = end - start
     let to = at + TEXT
     for (let p = start; p < end; p++) slots[to++] = this.#bytes.getUint8(p)
-    if (writeAscii(slots, to, at + ROOM, instead)) slots[at + INSTEAD_LENGTH] = instead.length
-    else slots[at + TEXT_LENGTH] = 0
+    slots[at + INSTEAD_LENGTH] = instead.length
+    this.#hashes[this.#slot] = writeAscii(slots, to, at + ROOM, instead) ? this.#hash : 0
     this.#findings[this.#slot] = finding
   }
 
@@ -86,9 +92,9 @@ export class RecentTexts<F extends Finding> {
   }
 }
 
-/** Four bytes at a time: a multiplication for every byte would cost more than all the rest. */
-function hashOf(bytes: DataView, start: number, end: number): number {
-  let hash = end - start
+/** Not 0. Four bytes at a time: a multiplication for every byte would cost more than all the rest. */
+function hashOf(bytes: DataView, start: number, end: number, bits: number): number {
+  let hash = Math.imul(end - start + bits, 0x85eb_ca6b)
   let p = start
   for (; p + 4 <= end; p += 4) {
     hash = Math.imul(hash ^ bytes.getInt32(p), 0x9e37_79b1)
@@ -96,7 +102,8 @@ function hashOf(bytes: DataView, start: number, end: number): number {
   }
   for (; p < end; p++) hash = Math.imul(hash ^ bytes.getUint8(p), 0x0100_0193)
   hash = Math.imul(hash ^ (hash >>> 15), 0x85eb_ca6b)
-  return (hash ^ (hash >>> 13)) & (SLOTS / 2 - 1)
+  hash ^= hash >>> 13
+  return hash === 0 ? 1 : hash
 }
 
 /** Text in ASCII whose length is one byte, and which ends before `end`; false where it is another. */
