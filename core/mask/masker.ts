@@ -32,6 +32,8 @@ export class Masker<F extends Finding = Finding> {
   #bits: Uint32Array = NONE
   #count = 0
   #at = 0
+  /** Where that one starts: what ends before it holds nothing that was seen. */
+  #nextStart = 0
   /** Attributes, and entries of maps, around where we are. */
   #attributesAround = 0
   /** The innermost of them is to go. */
@@ -50,7 +52,7 @@ export class Masker<F extends Finding = Finding> {
     this.#starts = anchors.starts
     this.#ends = anchors.ends
     this.#bits = anchors.bits
-    this.#at = this.#attributesAround = 0
+    this.#at = this.#nextStart = this.#attributesAround = 0
     this.#deleted = false
     this.#patches.begin()
     this.#texts.begin(bytes)
@@ -67,7 +69,7 @@ export class Masker<F extends Finding = Finding> {
     const all = this.#rules.everyMessage || this.#rules.everyString
     let growth = 0
     let p = start
-    while (p < end && !this.#deleted) {
+    while (p < end) {
       const at = p
       let tag = bytes[p]!
       if (tag < 0x80) p++
@@ -86,7 +88,10 @@ export class Masker<F extends Finding = Finding> {
         }
         p = from + length
       } else p = skipValue(bytes, p, end, tag, 0)
-      if (all || this.#isSeen(at, p)) growth += this.#field(node, tag, at, valueAt, from, p)
+      if (all || (p > this.#nextStart && this.#isSeen(at, p))) {
+        growth += this.#field(node, tag, at, valueAt, from, p)
+        if (this.#deleted) break
+      }
     }
     return growth
   }
@@ -291,8 +296,11 @@ export class Masker<F extends Finding = Finding> {
 
   /** Whether the pass saw anything in `[start, end)`; asked in ascending order. */
   #isSeen(start: number, end: number): boolean {
-    while (this.#at < this.#count && this.#ends[this.#at]! <= start) this.#at++
-    return this.#at < this.#count && this.#starts[this.#at]! < end
+    let at = this.#at
+    while (at < this.#count && this.#ends[at]! <= start) at++
+    this.#at = at
+    this.#nextStart = at < this.#count ? this.#starts[at]! : NOWHERE
+    return this.#nextStart < end
   }
 
   #bitsIn(start: number, end: number): number {
@@ -311,3 +319,5 @@ export class Masker<F extends Finding = Finding> {
 
 const EMPTY: Buffer = Buffer.alloc(0)
 const NONE: Uint32Array = new Uint32Array(0)
+/** Behind the end of every request. */
+const NOWHERE = 0x7fff_ffff
