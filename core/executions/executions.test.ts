@@ -319,6 +319,18 @@ t.test('with storage what is open outlives the process, and what was accepted st
   t.match(after.spans, [{ name: 'run 1', attributes: { kept: 1 } }])
 })
 
+t.test('an execution whose end is on disk does not begin again, though its parts are there still', async (t) => {
+  const storage = new MemoryStorage()
+  const before = await started(t, {}, storage)
+  logOf(storage).release = async () => {}
+  await before.tell(start(1), finish(1))
+  closeAll(storage)
+  const after = await started(t, {}, storage)
+  t.same(after.open, [])
+  t.same(await after.tell(update(1)), ['accepted'])
+  t.same(after.open, [])
+})
+
 t.test('a storage that cannot be written is no acceptance', async (t) => {
   const storage = new MemoryStorage()
   const bench = await started(t, {}, storage)
