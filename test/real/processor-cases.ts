@@ -3,7 +3,7 @@
 export type Signal = 'traces' | 'metrics' | 'logs'
 export interface Case {
   readonly name: string
-  readonly type: 'attributes' | 'resource' | 'filter'
+  readonly type: 'attributes' | 'resource' | 'filter' | 'redaction'
   readonly signals: readonly Signal[]
   /** The same for both, or … */
   readonly settings?: object
