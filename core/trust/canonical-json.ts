@@ -62,8 +62,8 @@ function membersInOrder(object: Readonly<Record<string, unknown>>, depth: number
   const ordered: Record<string, unknown> = {}
   for (let i = 0; i < keys.length; i++) {
     const key = keys[i]!
-    // Engines put numbers first whatever the order in which they were set, and this one name is none to assign to.
-    if (startsWithDigit(key) || key === '__proto__') isOdd = true
+    // Engines put indices first whatever the order in which they were set, and this one name is none to assign to.
+    if (isIndex(key) || key === '__proto__') isOdd = true
     const value = object[key]
     const own = inOrder(value, depth)
     if (own !== value) isChanged = true
@@ -90,9 +90,13 @@ function sortKeys(keys: string[]): boolean {
   return isChanged
 }
 
-function startsWithDigit(key: string): boolean {
-  const code = key.charCodeAt(0)
-  return code >= 0x30 && code <= 0x39
+/** Digits alone: more than the engines' indices, and nothing else. */
+function isIndex(key: string): boolean {
+  for (let i = 0; i < key.length; i++) {
+    const code = key.charCodeAt(i)
+    if (code < 0x30 || code > 0x39) return false
+  }
+  return key.length > 0
 }
 
 function write(value: unknown, depth: number): string {
