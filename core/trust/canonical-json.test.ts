@@ -142,7 +142,8 @@ t.test('what RFC 8785 gives no text for is refused, with its place', (t) => {
   t.throws(() => canonicalJson({ '\udc00': 1 }), { message: /surrogate/ })
   t.equal(canonicalJson('\\ud800'), '"\\\\ud800"', 'which is a backslash and four letters')
   t.throws(() => canonicalJson({ a: 2n ** 53n + 1n }), { path: '/a', message: /whole number/ })
-  t.equal(canonicalJson({ a: 2n ** 53n }), '{"a":9007199254740992}')
+  for (const one of [2n ** 64n, 10n ** 400n, -(2n ** 53n) - 1n]) t.throws(() => canonicalJson(one), NotCanonicalError, String(one))
+  t.equal(canonicalJson({ a: 2n ** 53n, b: -1n, c: 18446744073709552000n }), '{"a":9007199254740992,"b":-1,"c":18446744073709552000}')
   t.end()
 })
 

@@ -161,11 +161,11 @@ function numberText(value: number): string {
   return value === 0 ? '0' : String(value)
 }
 
-/** A reader that keeps whole numbers exactly must not have one accepted of which only the nearest double was sealed. */
+/** A reader that keeps whole numbers exactly must not have one accepted of which only the nearest double was sealed: then others fit too. */
 function bigintText(value: bigint): string {
-  const double = Number(value)
-  if (!Number.isFinite(double) || BigInt(double) !== value) throw new NotCanonicalError('', 'a whole number that a double cannot hold')
-  return String(double)
+  const text = String(Number(value))
+  if (text !== String(value)) throw new NotCanonicalError('', 'a whole number that a double cannot hold')
+  return text
 }
 
 function below(error: unknown, key: string): unknown {
