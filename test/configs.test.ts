@@ -15,6 +15,7 @@ import { Authority } from '../core/tls/fixtures/certificates.ts'
 import { httpBackend } from './backend.ts'
 import { edgeStory, gatewayStory } from './edge-and-gateway.ts'
 import { jsonSpan, postSpans, type Program, start } from './program.ts'
+import { trustStory } from './trust-story.ts'
 
 const CONFIGS = join(import.meta.dirname, '../configs')
 
@@ -36,6 +37,13 @@ async function stops(t: Test, { child, ended, said }: Program, account: string):
 const stories: Readonly<Record<string, (t: Test) => Promise<void>>> = {
   'edge.yaml': edgeStory,
   'gateway.yaml': gatewayStory,
+
+  'trust.yaml': (t) =>
+    trustStory(
+      t,
+      (env) => running(t, 'trust.yaml', env),
+      (program, account) => stops(t, program, account),
+    ),
 
   async 'quickstart.yaml'(t) {
     const program = await running(t, 'quickstart.yaml')
