@@ -5,8 +5,8 @@
 import { PieceWriter } from './piece-writer.ts'
 import type { Threshold, Thresholds } from './thresholds.ts'
 
-/** So many paths are remembered: senders choose them. */
-const MOST_REMEMBERED = 10_000
+/** So many paths are remembered, then they are forgotten: senders choose them. */
+export const MOST_REMEMBERED = 10_000
 /** Paths as deep as JSON may be, with keys of any length, must not fill the memory. */
 const LONGEST_REMEMBERED = 512
 
@@ -78,10 +78,14 @@ export class MetricPath {
 
   #remember(key: string, make: () => MetricPath): MetricPath {
     const path = make()
-    if (remembered < MOST_REMEMBERED && path.name.length <= LONGEST_REMEMBERED) {
-      remembered++
-      this.#children.set(key, path)
+    if (path.name.length > LONGEST_REMEMBERED) return path
+    // What is in use comes again at once.
+    if (remembered >= MOST_REMEMBERED) {
+      ROOT.#children.clear()
+      remembered = 0
     }
+    remembered++
+    this.#children.set(key, path)
     return path
   }
 }
