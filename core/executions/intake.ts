@@ -270,7 +270,7 @@ function keyOf({ id, sender }: Message, { tenant, subject }: Origin, content: st
 
 /** A digest of what a message says: not of how it is written, nor of the proofs beside it. */
 function contentOf(message: JsonObject): string {
-  const said = message['security'] === undefined ? message : { ...message, security: undefined }
+  const { security: _, ...said } = message
   let text: string
   try {
     text = canonicalJson(said)
