@@ -120,8 +120,8 @@ export class Masker<F extends Finding = Finding> {
   /** A message field, whose length is written anew where it changes. */
   #message(node: Node, at: number, lengthAt: number, start: number, end: number): number {
     const patches = this.#patches
-    if (node.role === 'any_value' && this.#rules.whole !== undefined) {
-      const instead = this.#rules.whole(readAnyValue(this.#bytes, start, end), this.#attributesAround, node.place)
+    if (node.role === 'any_value' && this.#rules.isWhole?.(this.#attributesAround, node.place) === true && !this.#isText(start, end)) {
+      const instead = this.#rules.whole!(readAnyValue(this.#bytes, start, end), this.#attributesAround, node.place)
       if (instead === DELETE) this.#deleted = true
       if (instead !== undefined) return typeof instead === 'string' ? this.#putValue(lengthAt, end, instead) : 0
     }
@@ -186,7 +186,7 @@ export class Masker<F extends Finding = Finding> {
 
   /** An AnyValue that has neither entries nor elements, in an attribute in which nothing was seen. */
   #isDull(value: number, end: number, attribute: number): boolean {
-    if (this.#rules.everyString || this.#rules.whole !== undefined || this.#isSeen(attribute, end)) return false
+    if (this.#rules.everyString || this.#rules.isWhole !== undefined || this.#isSeen(attribute, end)) return false
     switch (this.#bytes[value]) {
       case STRING_VALUE:
         return end === value + 2 + this.#bytes[value + 1]!
@@ -196,6 +196,11 @@ export class Masker<F extends Finding = Finding> {
       default:
         return this.#bytes[value] === 0x21 && value + 9 === end
     }
+  }
+
+  /** An AnyValue with a text and nothing else, shorter than 128 bytes, which every SDK writes like this. */
+  #isText(start: number, end: number): boolean {
+    return this.#bytes[start] === STRING_VALUE && end === start + 2 + this.#bytes[start + 1]!
   }
 
   /** The last key, as protobuf reads it. */
@@ -243,7 +248,7 @@ export class Masker<F extends Finding = Finding> {
 
   #string(place: Place, lengthAt: number, start: number, end: number): number {
     const bits = this.#bitsAsked(start, end)
-    if (bits === 0) return 0
+    if (bits === 0 || this.#rules.notLookedAt?.has(place) === true) return 0
     const known = this.#texts.get(start, end, bits)
     if (known === undefined) return this.#text(this.#bytes.toString('utf8', start, end), bits, place, lengthAt, start, end, 'utf8')
     if (!this.#rules.meet(known, place, this.#attributesAround > 0)) return 0

@@ -49,6 +49,8 @@ export interface Rules<F extends Finding = Finding> {
   readonly everyStringBits: number
   /** Every message is walked, because of `judge`, `whole` or `leave`. */
   readonly everyMessage: boolean
+  /** The places whose texts stay as they are. */
+  readonly notLookedAt?: ReadonlySet<Place>
   /** What is to become of a text. Only the text and its bits decide, so what was said of it is remembered. */
   look(text: string, bits: number): Said<F>
   /** It is found here, and counted; false leaves the text as it is. `deletable`: it stands in an attribute. */
@@ -58,7 +60,8 @@ export interface Rules<F extends Finding = Finding> {
   judge?(key: string, depth: number, place: Place): Verdict
   /** What stands instead of the value of a blocked attribute. */
   blocked?(key: string, value: AttributeValue, place: Place): Instead
-  /** Asked of every AnyValue, if it is there, before it is looked into. `depth`: how many attributes and entries of maps are around it. */
+  /** Asked of every AnyValue that is no text, if it is there, before it is looked into: it is read for that, where `isWhole` says so. `depth`: how many attributes and entries of maps are around it. */
+  isWhole?(depth: number, place: Place): boolean
   whole?(value: AttributeValue, depth: number, place: Place): Instead
   enter?(owner: Owner): void
   /** What to note, on the item or owner itself, or on the resource of all that `of_resource` holds. */

@@ -37,6 +37,10 @@ export class RedactionRules implements Rules<RedactionFinding> {
   readonly everyString = true
   readonly everyStringBits = 1
   readonly everyMessage = true
+  readonly notLookedAt: ReadonlySet<Place> = NOT_LOOKED_AT
+  judge?: (key: string, depth: number, place: Place) => Verdict
+  enter?: (owner: Owner) => void
+  leave?: (owner: Owner) => readonly Note[]
   readonly #allowAll: boolean
   readonly #allowed: ReadonlySet<string>
   readonly #ignored: ReadonlySet<string>
@@ -60,18 +64,17 @@ export class RedactionRules implements Rules<RedactionFinding> {
     this.#allTypes = config.redact_all_types
     this.#instead = insteadOf(config)
     this.#summary = new Summary(config.summary)
-  }
-
-  enter(owner: Owner): void {
-    this.#summary.enter(owner)
-  }
-
-  leave(owner: Owner): readonly Note[] {
-    return this.#summary.leave(owner)
+    const isSilent = this.#summary.isSilent
+    if (!isSilent) {
+      this.enter = (owner) => this.#summary.enter(owner)
+      this.leave = (owner) => this.#summary.leave(owner)
+    }
+    const areKeysAsked = !this.#allowAll || this.#ignored.size + this.#ignoredPatterns.length + this.#blockedKeys.length > 0
+    if (!isSilent || areKeysAsked) this.judge = (key, depth, place) => this.#judge(key, depth, place)
   }
 
   /** Keys within a map of an attribute are not asked, but those within a body are. */
-  judge(key: string, depth: number, place: Place): Verdict {
+  #judge(key: string, depth: number, place: Place): Verdict {
     this.#summary.at(key, depth, place)
     if (place === 'metric' || (depth > 0 && place !== 'body')) return 'check'
     if (this.#ignored.has(key) || this.#ignoredPatterns.some((pattern) => finds(pattern, key))) {
@@ -107,10 +110,13 @@ export class RedactionRules implements Rules<RedactionFinding> {
   }
 
   /** What is no text: in attributes if `redact_all_types` says so, in bodies in any case. */
-  whole(value: AttributeValue, depth: number, place: Place): Instead {
+  isWhole(depth: number, place: Place): boolean {
+    return place === 'body' || (this.#allTypes && depth === 1 && !NOT_LOOKED_AT.has(place))
+  }
+
+  whole(value: AttributeValue, _depth: number, place: Place): Instead {
     const isNested = typeof value === 'object' && value !== null && !(value instanceof Uint8Array)
-    const isAsked = place === 'body' ? !isNested : this.#allTypes && depth === 1
-    if (typeof value === 'string' || !isAsked || NOT_LOOKED_AT.has(place)) return undefined
+    if (typeof value === 'string' || (isNested && place === 'body')) return undefined
     const { finding, instead } = this.look(asText(value))
     return this.meet(finding, place, true) ? instead : undefined
   }

@@ -25,24 +25,24 @@ interface Level {
 
 export class Summary {
   readonly #withKeys: boolean
-  readonly #isSilent: boolean
+  readonly isSilent: boolean
   /** A span, and an event in it. */
   readonly #levels: Level[] = []
   /** The keys that lead to where the walk is, in attributes and in a body. */
   readonly #paths: Readonly<Record<'attribute' | 'body', string[]>> = { attribute: [], body: [] }
 
   constructor(summary: RedactionConfig['summary']) {
-    this.#isSilent = summary === '' || summary === 'silent'
+    this.isSilent = summary === '' || summary === 'silent'
     this.#withKeys = summary === 'debug'
   }
 
   enter(owner: Owner): void {
     this.#paths.attribute.length = this.#paths.body.length = 0
-    if (!this.#isSilent && owner !== 'of_resource') this.#levels.push({ attributes: emptyLists(), body: emptyLists() })
+    if (!this.isSilent && owner !== 'of_resource') this.#levels.push({ attributes: emptyLists(), body: emptyLists() })
   }
 
   leave(owner: Owner): readonly Note[] {
-    if (this.#isSilent || owner === 'of_resource') return []
+    if (this.isSilent || owner === 'of_resource') return []
     const level = this.#levels.pop()!
     return [...this.#notes('redaction', level.attributes), ...this.#notes('redaction.body', level.body)]
   }
