@@ -54,6 +54,8 @@ export const SCENARIOS: readonly Scenario[] = [
     goal: 6,
   },
   { name: 'mask', pipeline: 'otlp/http → pii: e-mail, card, SSN, IPv4 → nop', backend: false, goal: 7 },
+  { name: 'mask-all', pipeline: 'otlp/http → pii: all detectors → nop', backend: false },
+  { name: 'redact', pipeline: 'otlp/http → redaction: four patterns → nop', backend: false },
   { name: 'transform', pipeline: 'otlp/http → attributes: one set, one hashed, one deleted → nop', backend: false, goal: 2 },
 ]
 
