@@ -15,6 +15,7 @@ import { Authority } from '../core/tls/fixtures/certificates.ts'
 import { httpBackend } from './backend.ts'
 import { edgeStory, gatewayStory } from './edge-and-gateway.ts'
 import { jsonSpan, postSpans, type Program, start } from './program.ts'
+import { traceProtocolStory } from './trace-protocol-story.ts'
 import { trustStory } from './trust-story.ts'
 
 const CONFIGS = join(import.meta.dirname, '../configs')
@@ -37,6 +38,13 @@ async function stops(t: Test, { child, ended, said }: Program, account: string):
 const stories: Readonly<Record<string, (t: Test) => Promise<void>>> = {
   'edge.yaml': edgeStory,
   'gateway.yaml': gatewayStory,
+
+  'trace-protocol.yaml': (t) =>
+    traceProtocolStory(
+      t,
+      (env) => running(t, 'trace-protocol.yaml', env),
+      (program, account) => stops(t, program, account),
+    ),
 
   'trust.yaml': (t) =>
     trustStory(
