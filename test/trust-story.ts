@@ -15,9 +15,9 @@ import { METHODS } from './senders.ts'
 const issuer = generateKeyPairSync('ed25519')
 const ISSUER = 'https://issuer.example'
 
-export function tokenOf(claims: object, key: KeyObject = issuer.privateKey): Promise<string> {
+export function tokenOf(claims: object, key: KeyObject = issuer.privateKey, alg = 'EdDSA'): Promise<string> {
   const whole = { iss: ISSUER, aud: 'millrace', sub: 'shop', tenant: 'acme', roles: ['telemetry'], ...claims }
-  return new SignJWT(whole).setProtectedHeader({ alg: 'EdDSA' }).setExpirationTime('5m').sign(key)
+  return new SignJWT(whole).setProtectedHeader({ alg }).setExpirationTime('5m').sign(key)
 }
 
 /** Where the program finds its files, and the environment that says so. */
