@@ -1,9 +1,10 @@
-// `npm run docs`: writes the table of options into every page that has marks for it.
+// `npm run docs`: writes the table of options into every page that has marks for it, and the page of the trace protocol.
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { relative } from 'node:path'
+import { join, relative } from 'node:path'
 import { BEGIN, END, withOptions } from '../core/config/option-table.ts'
 import { pages } from './pages.ts'
+import { FILE, tracePage } from './trace-protocol.ts'
 
 for (const { file, schema } of await pages()) {
   const name = relative(process.cwd(), file)
@@ -16,4 +17,11 @@ for (const { file, schema } of await pages()) {
     writeFileSync(file, written)
     process.stdout.write(`${name}: written\n`)
   }
+}
+
+const tracePath = join(import.meta.dirname, '..', FILE)
+const page = tracePage()
+if (!existsSync(tracePath) || readFileSync(tracePath, 'utf8') !== page) {
+  writeFileSync(tracePath, page)
+  process.stdout.write(`${FILE}: written\n`)
 }

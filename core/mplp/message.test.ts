@@ -62,6 +62,15 @@ t.test('a flat message says what it is', async (t) => {
   t.equal(message.traceId.original, 'run 7')
 })
 
+t.test('any message of an execution may name its tenant', async (t) => {
+  for (const name of Object.values(NAMES).flat()) {
+    const value = JSON.parse(textOf(name))
+    const body = value.payload === undefined ? value : Object.values(value.payload)[0]
+    body.context = { ...body.context, tenant_id: 'guild' }
+    t.equal((readMessage(value) as Message).tenant, 'guild', name)
+  }
+})
+
 t.test('an envelope says what it is', async (t) => {
   const message = readMessage(ENVELOPE) as Message
   t.match(message, { kind: 'update', dialect: 'envelope', id: 'm 1', bodyPath: '/payload/trace_update', timePath: '/timestamp' })

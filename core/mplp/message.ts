@@ -77,6 +77,11 @@ const TYPES: ReadonlyMap<string, Type> = new Map<string, Type>([
 /** All there are, as senders write them. */
 export const MESSAGE_TYPES: readonly string[] = [...TYPES.keys()]
 
+/** What messages of a type are, and under which key of `payload` their body is; the key of flat ones is empty. */
+export function messageTypeOf(type: string): Pick<Type, 'kind' | 'dialect' | 'payloadKey'> | undefined {
+  return TYPES.get(type)
+}
+
 /** Which field says when, by kind; the message's own `timestamp` where it is missing. */
 export const TIME_FIELDS: Readonly<Record<Kind, string>> = {
   start: 'start_time',
@@ -118,7 +123,7 @@ function echo(found: Record<string, string>, key: string, value: unknown): void 
 
 function messageOf(whole: JsonObject, { kind, dialect, payloadKey }: Type): Message | Rejection {
   const body = dialect === 'flat' ? whole : ((whole['payload'] as JsonObject)[payloadKey] as JsonObject)
-  const context = kind === 'anomaly' || kind === 'start' ? objectIn(body, 'context') : undefined
+  const context = objectIn(body, 'context')
   const timestamp = parseTime(whole['timestamp'] as string)!
   const bodyPath = dialect === 'flat' ? '' : `/payload/${payloadKey}`
   const when = timeIn(body, TIME_FIELDS[kind])

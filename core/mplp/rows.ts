@@ -8,6 +8,9 @@ import { ERROR, INTERNAL, SPAN_KINDS, spanKindOf, statusCodeOf } from './status.
 import { thresholdsIn } from './thresholds.ts'
 import { parseTime } from './time.ts'
 
+/** Grows where something that was in one place comes to another. */
+export const MAPPING_VERSION = 1
+
 export interface Row {
   /** In words, for the page. */
   readonly becomes: string
@@ -156,7 +159,7 @@ const STATUS_TEXTS = ['message', 'status_message']
 
 const status: Row = {
   becomes:
-    'OK for ok, completed, success; ERROR with the message for failed, cancelled, timeout; the word itself `mplp.status`, the message `mplp.status_message`, what else it says `mplp.status_<name>`',
+    'OK for ok, completed, success; ERROR with the message for failed, cancelled, timeout; the word itself `mplp.status`, the message `mplp.status_message`, what else it says `mplp.status_<name>`; of `span_status`, whose code comes first, `mplp.span_status` and so on',
   write(pieces, key, value, message) {
     if (typeof value === 'string') return pieces.status('mplp.status', value)
     if (!isObject(value)) return pieces.ext(key, value)
