@@ -30,16 +30,19 @@ extensions:
   basic_auth: { client_auth: { username: ${USER}, password: "${SECRET}" } }
   bearer_token_auth: { token: "${SECRET}" }
   oauth2_client: { client_id: me, client_secret: "${SECRET}", token_url: "http://${backend}/token" }
-receivers: { otlp: { protocols: { http: { endpoint: "127.0.0.1:0", timeout: 2s } } } }
+  service_account_auth: { accounts: { planner: { secret: "${SECRET}" } } }
+receivers:
+  otlp: { protocols: { http: { endpoint: "127.0.0.1:0", timeout: 2s } } }
+  mplp: { endpoint: "127.0.0.1:0", auth: { authenticator: service_account_auth }, trust: { integrity: optional, senders: { planner: { integrity_key: "${SECRET}" } } } }
 exporters:
   otlp_http/basic: { endpoint: "http://${backend}", auth: { authenticator: basic_auth } }
   otlp_http/bearer: { endpoint: "http://${backend}", auth: { authenticator: bearer_token_auth } }
   otlp_http/oauth2: { endpoint: "http://${backend}", auth: { authenticator: oauth2_client } }
   otlp_http/headers: { endpoint: "http://${backend}", headers: { api-key: "${SECRET}" } }
 service:
-  extensions: [basic_auth, bearer_token_auth, oauth2_client]
+  extensions: [basic_auth, bearer_token_auth, oauth2_client, service_account_auth]
   telemetry: { logs: { level: debug }, ${PAGE.slice(1)}
-  pipelines: { traces: { receivers: [otlp], exporters: [otlp_http/basic, otlp_http/bearer, otlp_http/oauth2, otlp_http/headers] } }
+  pipelines: { traces: { receivers: [otlp, mplp], exporters: [otlp_http/basic, otlp_http/bearer, otlp_http/oauth2, otlp_http/headers] } }
 `
 
 t.test('a backend that says back what it was shown, in the log, in the answer to senders, on the page', async (t) => {
@@ -60,6 +63,15 @@ t.test('a backend that says back what it was shown, in the log, in the answer to
     body: JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans: [jsonSpan('a')] }] }] }),
   })
   hides(t, await answer.text(), 'the answer to the sender')
+  const messages = `${program.url('receivers.mplp')}/v1/messages`
+  for (const [authorization, integrity_check] of [
+    [`Bearer ${SECRET}`, `hmac-sha256:${SECRET}`],
+    [`Bearer ${SECRET}x`, SECRET],
+  ]) {
+    const headers = { 'content-type': 'application/json', authorization: authorization! }
+    const body = JSON.stringify({ message_type: 'trace_start', sender: { sender_id: 'planner' }, security: { integrity_check } })
+    hides(t, await (await fetch(messages, { method: 'POST', headers, body })).text(), 'the answer to a message')
+  }
   hides(t, await pageOf(program), 'the page')
   program.child.kill('SIGTERM')
   await program.ended
@@ -73,6 +85,8 @@ const FAULTS: readonly Fault[] = [
   [`password: "${SECRET}"`, `password: ["${SECRET}"]`],
   [`token: "${SECRET}"`, `token: { a: "${SECRET}" }`],
   [`client_secret: "${SECRET}"`, `client_secrets: "${SECRET}"`],
+  [`planner: { secret: "${SECRET}" }`, `planner: { secret: "${SECRET} " }`],
+  [`integrity_key: "${SECRET}"`, `integrity_key: ["${SECRET}"]`],
   [`authenticator: basic_auth }`, `authenticator: basic_auth }, proxy_url: "ftp://a:${encodeURIComponent(SECRET)}@b"`],
   [`authenticator: bearer_token_auth }`, `authenticator: bearer_token_auth }, proxy_url: "${SECRET} "`],
   [`api-key: "${SECRET}"`, `api-key: "${SECRET}\\nx"`],
