@@ -6,6 +6,9 @@ import { join } from 'node:path'
 import { SECTIONS } from '../core/config/registry.ts'
 import type { ConfigSchema } from '../core/config/schema.ts'
 import { FILE_SCHEMA } from '../core/config/service-schema.ts'
+import { authSchema } from '../core/trust/auth-schema.ts'
+import { rolesSchema } from '../core/trust/roles-schema.ts'
+import { trustSchema } from '../core/trust/trust-schema.ts'
 
 export interface Page {
   readonly file: string
@@ -14,8 +17,20 @@ export interface Page {
 
 const ROOT = join(import.meta.dirname, '..')
 
+/** What receivers share of trust, with the roles that their own pages leave out. */
+const TRUST: ConfigSchema = {
+  type: 'object',
+  properties: {
+    auth: { ...authSchema, properties: { ...authSchema.properties, roles: { ...rolesSchema, folded: false } } },
+    trust: trustSchema,
+  },
+}
+
 export async function pages(): Promise<readonly Page[]> {
-  const found: Page[] = [{ file: join(ROOT, 'docs/configuration.md'), schema: FILE_SCHEMA }]
+  const found: Page[] = [
+    { file: join(ROOT, 'docs/configuration.md'), schema: FILE_SCHEMA },
+    { file: join(ROOT, 'docs/trust.md'), schema: TRUST },
+  ]
   for (const folder of SECTIONS.map((section) => join(ROOT, section)).filter((path) => existsSync(path))) {
     for (const type of readdirSync(folder).sort()) {
       const module = join(folder, type, 'factory.ts')
