@@ -1,6 +1,7 @@
 import { createSecretKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { ANONYMOUS, type Origin } from '../batch.ts'
 import type { ServerAuthenticator } from '../component.ts'
@@ -292,6 +293,60 @@ t.test('what has no canonical form is refused where that is needed, with its pla
   t.notOk(verdict(required, { ...sealed, ['__proto__']: { polluted: 2 } }).ok, 'that member is proved too')
   t.equal(({} as JsonObject)['polluted'], undefined)
   t.end()
+})
+
+t.test('whatever a message is, it gets a verdict, and nothing of it is changed', async (t) => {
+  const names = fc.constantFrom(
+    'security',
+    'payload',
+    'sender',
+    'timestamp',
+    'integrity_check',
+    'message_signature',
+    'sender_id',
+    'ciphertext',
+    'iv',
+    'tag',
+    'key_id',
+    'authentication',
+    'token',
+    'method',
+    '__proto__',
+  )
+  const leaf = fc.oneof(
+    fc.jsonValue({ maxDepth: 1 }),
+    fc.constantFrom('hmac-sha256:', 'ed25519:AAAA', 'one', 'planner', 'AAAAAAAAAAAAAAAA', 'AAAAAAAAAAAAAAAAAAAAAA==', 'service_account'),
+  )
+  const { object } = fc.letrec((tie) => ({
+    object: fc
+      .array(fc.tuple(names, fc.oneof({ maxDepth: 3 }, leaf, tie('object'))), { maxLength: 5 })
+      .map((members) => Object.fromEntries(members) as unknown),
+  }))
+  const authenticator: ServerAuthenticator = {
+    start: async () => {},
+    stop: async () => {},
+    authenticate: () => Promise.reject(new UnauthenticatedError('nobody')),
+  }
+  const senders = { planner: { integrity_key: SHARED, public_key: pem(ed.publicKey) }, '*': { public_key: pem(rsa.publicKey) } }
+  for (const mode of ['optional', 'required'] as const) {
+    for (const authentication of ['off', mode] as const) {
+      const modes = { timestamp: mode, integrity: mode, signature: mode, encryption: mode, authentication }
+      const strict = trust(
+        { ...modes, authenticator: 'x', senders, encryption_keys: { one: { key: SEALING.toString('hex') } } },
+        { authenticator },
+      )
+      await fc.assert(
+        fc.asyncProperty(object, async (object) => {
+          const before = JSON.stringify(object)
+          const found = await strict.check(object as JsonObject, ANONYMOUS)
+          if (mode === 'required' && found.ok) throw new Error('nothing of it is proved')
+          if (JSON.stringify(object) !== before) throw new Error('it was changed')
+        }),
+        { numRuns: 150 },
+      )
+    }
+  }
+  t.equal(({} as JsonObject)['polluted'], undefined)
 })
 
 t.test('a token in the message: whom it names has sent it', async (t) => {

@@ -3,8 +3,8 @@
 
 import type { AuditEntry, Clock } from '../../core/index.ts'
 
-/** Whoever is refused may choose some of what is said of the refusal. */
-const MAX_KINDS = 200
+/** At once: whoever is refused may choose some of what is said of the refusal. Twice as many lines are the most for each `refusals_every`. */
+const MAX_KINDS = 50
 
 interface Kind {
   readonly entry: AuditEntry
