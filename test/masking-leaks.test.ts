@@ -1,5 +1,5 @@
 // Nothing that `pii` looks for gets through, and nothing else is changed. What goes through is decoded by decoders that are not ours and
-// searched by a search that knows what it put in.
+// searched by a search that knows what it put in, and by a naive one that does not.
 
 import { randomInt } from 'node:crypto'
 import fc from 'fast-check'
@@ -14,6 +14,7 @@ import { admit } from '../core/otlp/requests.ts'
 import { CollectingConsumer, TestSettings } from '../core/testing/index.ts'
 import { factory, type PiiConfig } from '../processors/pii/factory.ts'
 import { everywhere, placesOf, type Texts, type Variation } from './fixtures/everywhere.ts'
+import { ibanRest, luhnRest, naiveSearch } from './fixtures/naive-search.ts'
 
 const SIGNALS = ['traces', 'metrics', 'logs'] as const
 type Action = PiiConfig['action']
@@ -91,8 +92,22 @@ function* seen(value: unknown): Iterable<string> {
 function leak(signal: Signal, chunk: Uint8Array, gone: string): string | undefined {
   if (Buffer.from(chunk).includes(gone)) return `${gone} is in the bytes`
   const decoded = protobufjsTypes[signal].toObject(protobufjsTypes[signal].decode(chunk), { longs: String }) as unknown
-  for (const whole of [decodeWhole(signal, chunk), decoded]) for (const text of seen(whole)) if (text.includes(gone)) return text
-  return undefined
+  const wholes = [decodeWhole(signal, chunk), decoded]
+  for (const whole of wholes) for (const text of seen(whole)) if (text.includes(gone)) return text
+  const [first] = foundIn(wholes)
+  return first === undefined ? undefined : `a naive search finds ${first}`
+}
+
+/** What a naive search finds in texts and byte strings. Times and counts are no cards; what `hash` writes may be anything to it. */
+function foundIn(decoded: readonly unknown[]): ReadonlySet<string> {
+  const texts = new Set(decoded.flatMap((whole) => [...textsIn(whole)]).filter((text) => !/^\d{18,}$/.test(text)))
+  return new Set([...texts].flatMap((text) => naiveSearch(text.replaceAll(/[\da-f]{64}/g, '#'))))
+}
+
+function* textsIn(value: unknown): Iterable<string> {
+  if (typeof value === 'string') yield value
+  else if (value instanceof Uint8Array) yield* seen(value)
+  else if (typeof value === 'object' && value !== null) for (const inner of Object.values(value)) yield* textsIn(inner)
 }
 
 t.test('every place × every detector × every action', async (t) => {
@@ -221,6 +236,66 @@ t.test('random places, actions, neighbours and corners of protobuf', async (t) =
     { numRuns: 100, seed: randomInt(2 ** 31) },
   )
   t.pass()
+})
+
+const digits = (length: number): fc.Arbitrary<string> => fc.stringMatching(new RegExp(`^\\d{${length}}$`))
+const hex = fc.stringMatching(/^[\da-f]{2}$/)
+const withCheckDigit = (start: string): string => start + ((10 - luhnRest(`${start}0`)) % 10)
+const withChecks = (country: string, rest: string): string =>
+  country + String(98n - ibanRest(`${country}00${rest}`)).padStart(2, '0') + rest
+/** Values that nobody has written down here, by the name that the naive search has for them. */
+const MADE: Readonly<Record<string, fc.Arbitrary<string>>> = {
+  email: fc.stringMatching(/^[a-z][a-z\d]{1,8}([._+-][a-z\d]{1,6})?@[a-z][a-z\d-]{0,6}[a-z]\.(com|org|de|co\.uk)$/),
+  card: fc.oneof(
+    digits(14).map((rest) => withCheckDigit(`4${rest}`)),
+    digits(13).map((rest) => withCheckDigit(`53${rest}`).replaceAll(/(\d{4})(?=\d)/g, '$1 ')),
+    digits(12).map((rest) => withCheckDigit(`37${rest}`).replace(/(\d{4})(\d{6})/, '$1-$2-')),
+  ),
+  iban: fc.oneof(
+    digits(18).map((rest) => withChecks('DE', rest)),
+    digits(14).map((rest) => withChecks('GB', `NWBK${rest}`).replaceAll(/(.{4})(?=.)/g, '$1 ')),
+  ),
+  us_ssn: fc
+    .tuple(fc.integer({ min: 100, max: 665 }), fc.integer({ min: 10, max: 99 }), fc.integer({ min: 1000, max: 9999 }))
+    .map((parts) => parts.join('-')),
+  ipv4: fc.tuple(...[1, 2, 3, 4].map(() => fc.integer({ min: 1, max: 255 }))).map((parts) => parts.join('.')),
+  ipv6: fc.array(fc.stringMatching(/^[\da-f]{1,4}$/), { minLength: 8, maxLength: 8 }).map((parts) => parts.join(':')),
+  mac: fc.array(hex, { minLength: 6, maxLength: 6 }).map((parts) => parts.join(':')),
+  aws_key: fc.stringMatching(/^AKIA[A-Z2-7]{16}$/),
+  github_token: fc.stringMatching(/^ghp_[A-Za-z\d]{36}$/),
+}
+const made = fc.oneof(...Object.entries(MADE).map(([kind, values]) => values.map((value) => ({ kind, value }))))
+/** What stands beside them may be anything that does not make something else of them, as a letter would. */
+const before = fc.constantFrom('', ' ', '"', '(', '=', ', ', '\n', '|', 'é ', '🧀', 'user ')
+const after = fc.constantFrom('', ' ', '"', ')', '&', ', ', '\n', '|', ' é', '🧀', '</a>')
+
+t.test('a naive search finds values that were made up, and nothing of them behind the mask', async (t) => {
+  const masks = new Map(await Promise.all(ACTIONS.map(async (action) => [action, await masking({ action, keep_last: 2 })] as const)))
+  const seenKinds = new Set<string>()
+  const scenes = fc.record({
+    signal: fc.constantFrom(...SIGNALS),
+    action: fc.constantFrom(...ACTIONS),
+    chosen: fc.array(fc.tuple(before, made, after), { minLength: 1, maxLength: 6 }),
+    order: fc.nat(50),
+  })
+  await fc.assert(
+    fc.asyncProperty(scenes, async ({ signal, action, chosen, order }) => {
+      const places = placesOf(signal)
+      const texts = new Map(
+        chosen.map(([left, { value }, right], i) => [places[(order + 7 * i) % places.length]!, `${left}${value}${right}`] as const),
+      )
+      const chunk = request(signal, (place) => texts.get(place) ?? 'x')
+      for (const kind of foundIn([decodeWhole(signal, chunk)])) seenKinds.add(kind)
+      const left = [...foundIn([decodeWhole(signal, await masks.get(action)!(signal, chunk))])]
+      if (left.length > 0) throw new Error(`${left.join()} in ${JSON.stringify([...texts])}`)
+    }),
+    { numRuns: 150, seed: randomInt(2 ** 31) },
+  )
+  t.strictSame(
+    Object.keys(MADE).filter((kind) => !seenKinds.has(kind)),
+    [],
+    'it is able to see each of them',
+  )
 })
 
 /** Random text is an address now and then: `0@0.AA`. A search of another kind, which sees too much. */
