@@ -27,10 +27,15 @@ const { values } = parseArgs({
   },
 })
 
-const signal = oneOf('--signal', values.signal, ['traces', 'metrics', 'logs'] as const)
+const signal = oneOf('--signal', values.signal, ['traces', 'metrics', 'logs', 'messages', 'sealed'] as const)
 const transport = oneOf('--transport', values.transport, ['http', 'grpc'] as const)
 const SERVICES = { traces: 'trace.v1.TraceService', metrics: 'metrics.v1.MetricsService', logs: 'logs.v1.LogsService' }
-const usual = transport === 'grpc' ? `/opentelemetry.proto.collector.${SERVICES[signal]}/Export` : `/v1/${signal}`
+const usual =
+  signal === 'messages' || signal === 'sealed'
+    ? '/v1/messages'
+    : transport === 'grpc'
+      ? `/opentelemetry.proto.collector.${SERVICES[signal]}/Export`
+      : `/v1/${signal}`
 
 const load = new Load({
   port: Number(values.port),

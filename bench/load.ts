@@ -176,7 +176,7 @@ export class Load {
   #answered(connection: Sender, status: number): void {
     this.#inFlight--
     this.#statuses.set(status, (this.#statuses.get(status) ?? 0) + 1)
-    if (status === 200) {
+    if (status === 200 || status === 202) {
       this.#accept(this.#requestOf[connection.number] as number)
       this.#latencies.push(performance.now() - (this.#dueAt[connection.number] as number))
     }

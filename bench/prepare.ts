@@ -2,9 +2,11 @@
 
 import { type Head, httpHead, type Message, type MessageOptions, patch, prepareMessages } from './body.ts'
 import { grpcMessage } from './grpc-connection.ts'
+import { protocolRequest } from './messages.ts'
 import { otherBody, patchTimes } from './other-bodies.ts'
 
-export type Signal = 'traces' | 'metrics' | 'logs'
+/** `messages` are the trace protocol's, `sealed` the same with an HMAC each. */
+export type Signal = 'traces' | 'metrics' | 'logs' | 'messages' | 'sealed'
 
 export interface Prepared {
   readonly messages: readonly Message[]
@@ -27,7 +29,10 @@ export function preparer({ port, path, run, spansPerRequest, signal, transport }
     transport === 'grpc' ? { head: (length) => grpcMessage(Buffer.alloc(length), false).subarray(0, 5) } : {}
   return (number) => {
     const options = { spans: spansPerRequest, run, host: `127.0.0.1:${port}`, path, seed: number, ...head }
-    return signal === 'traces' ? { messages: prepareMessages(options), patch } : prepareOther(signal, options)
+    if (signal === 'traces') return { messages: prepareMessages(options), patch }
+    if (signal === 'metrics' || signal === 'logs') return prepareOther(signal, options)
+    const { message, patch: renumber } = protocolRequest(options, signal === 'sealed')
+    return { messages: [message], patch: renumber }
   }
 }
 

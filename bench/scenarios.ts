@@ -16,7 +16,7 @@ export interface Scenario {
   /** How many times less CPU than the Collector we mean to take. */
   readonly goal?: number
   /** What the generator sends, where it is not traces over plain HTTP as the options say. */
-  readonly signal?: 'metrics' | 'logs'
+  readonly signal?: 'metrics' | 'logs' | 'messages' | 'sealed'
   readonly transport?: 'grpc'
   readonly tls?: boolean
   readonly gzip?: boolean
@@ -56,6 +56,20 @@ export const SCENARIOS: readonly Scenario[] = [
   { name: 'mask', pipeline: 'otlp/http → pii: e-mail, card, SSN, IPv4 → nop', backend: false, goal: 7 },
   { name: 'mask-all', pipeline: 'otlp/http → pii: all detectors → nop', backend: false },
   { name: 'redact', pipeline: 'otlp/http → redaction: four patterns → nop', backend: false },
+  {
+    name: 'messages',
+    pipeline: 'mplp, NDJSON: the nine kinds of message in turn → nop; µs a message',
+    backend: false,
+    signal: 'messages',
+    spansPerRequest: 90,
+  },
+  {
+    name: 'messages-hmac',
+    pipeline: 'the same, each message with an HMAC that is checked',
+    backend: false,
+    signal: 'sealed',
+    spansPerRequest: 90,
+  },
   { name: 'transform', pipeline: 'otlp/http → attributes: one set, one hashed, one deleted → nop', backend: false, goal: 2 },
 ]
 
