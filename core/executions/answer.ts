@@ -20,27 +20,31 @@ export interface Told {
   readonly httpStatus: 200 | 202 | 400 | 401 | 403 | 413 | 422 | 503
 }
 
-export function accepted(message: unknown): Told {
-  return { answer: { message_type: 'ack', status: 'accepted', ...reference(message) }, httpStatus: 202 }
-}
+/** What an answer repeats of a message: all that need be kept of it to answer later. */
+export type Reference = Pick<Answer, 'message_id' | 'correlation_id' | 'in_reply_to'>
 
-/** It was accepted before, and has changed nothing now. */
-export function duplicate(message: unknown): Told {
-  return { answer: { message_type: 'ack', status: 'duplicate', ...reference(message) }, httpStatus: 200 }
-}
-
-export function rejected(message: unknown, errors: readonly Fault[], httpStatus: Told['httpStatus'] = 422): Told {
-  return { answer: { message_type: 'ack', status: 'rejected', ...reference(message), errors }, httpStatus }
-}
-
-export function retry(message: unknown, reason: string, retryAfterMs = 1000): Told {
-  const errors = [{ path: '', message: reason }]
-  return { answer: { message_type: 'ack', status: 'retry', ...reference(message), errors, retry_after_ms: retryAfterMs }, httpStatus: 503 }
-}
-
-function reference(message: unknown): Pick<Answer, 'message_id' | 'correlation_id' | 'in_reply_to'> {
+/** To anything that was sent, message or not. */
+export function referenceTo(message: unknown): Reference {
   const { message_id, correlation_id, ...rest } = echoOf(message)
   const correlation = correlation_id === undefined ? {} : { correlation_id }
   if (message_id !== undefined) return { message_id, ...correlation }
   return Object.keys(rest).length === 0 ? correlation : { ...correlation, in_reply_to: rest }
+}
+
+export function accepted(reference: Reference): Told {
+  return { answer: { message_type: 'ack', status: 'accepted', ...reference }, httpStatus: 202 }
+}
+
+/** It was accepted before, and has changed nothing now. */
+export function duplicate(reference: Reference): Told {
+  return { answer: { message_type: 'ack', status: 'duplicate', ...reference }, httpStatus: 200 }
+}
+
+export function rejected(reference: Reference, errors: readonly Fault[], httpStatus: Told['httpStatus'] = 422): Told {
+  return { answer: { message_type: 'ack', status: 'rejected', ...reference, errors }, httpStatus }
+}
+
+export function retry(reference: Reference, reason: string, retryAfterMs = 1000): Told {
+  const errors = [{ path: '', message: reason }]
+  return { answer: { message_type: 'ack', status: 'retry', ...reference, errors, retry_after_ms: retryAfterMs }, httpStatus: 503 }
 }

@@ -7,7 +7,6 @@ import type { Origin, Signal } from '../batch.ts'
 import type { Clock } from '../clock.ts'
 import { PermanentError, RetryableError } from '../errors.ts'
 import {
-  echoOf,
   type Execution,
   executionOf,
   type Fault,
@@ -29,7 +28,7 @@ import {
 import type { Audit } from '../server/index.ts'
 import { FullError } from '../storage.ts'
 import { canonicalJson, type JsonObject, NotCanonicalError, type Rejection, type Verdict } from '../trust/index.ts'
-import { accepted, duplicate, rejected, retry, type Told } from './answer.ts'
+import { accepted, duplicate, type Reference, referenceTo, rejected, retry, type Told } from './answer.ts'
 import type { Departures } from './departures.ts'
 import type { KeptPart, OpenExecution } from './execution.ts'
 import type { KnownMessages } from './known-messages.ts'
@@ -86,8 +85,12 @@ interface Believed {
   readonly content: string
 }
 
-/** One on its way. */
-interface Taking extends Believed {
+/** One on its way: nothing here holds on to what was sent, for many may be. */
+interface Taking {
+  readonly reference: Reference
+  readonly kind: Message['kind']
+  readonly key: string
+  readonly content: string
   readonly places: readonly Place[]
   readonly window: Promise<Failure | undefined> | undefined
   readonly part: KeptPart | undefined
@@ -112,7 +115,7 @@ export class Intake {
     const round = this.#tools.newRound()
     const told: (Told | Promise<Told>)[] = []
     for (const json of messages) {
-      if ('fault' in json) told.push(rejected(undefined, [json.fault], 400))
+      if ('fault' in json) told.push(rejected({}, [json.fault], 400))
       else if (!isObject(json.value)) told.push(this.#unrecognised(json.value))
       else {
         const verdict = this.#tools.believe(json.value, origin)
@@ -128,7 +131,7 @@ export class Intake {
     if (!verdict.ok) return this.#refuse(json.value, verdict, way.origin)
     // What was not sealed is read exactly as it was sent.
     const message = readMessage(verdict.message === json.value ? json.exact : verdict.message)
-    if (isRejection(message)) return rejected(json.value, message.faults)
+    if (isRejection(message)) return rejected(referenceTo(json.value), message.faults)
     const { tenants, permit, known, table } = this.#tools
     const realm = verdict.origin.tenant
     const open = message.execution === undefined ? undefined : table.get(realm, message.execution)
@@ -137,7 +140,7 @@ export class Intake {
     const content = contentOf(verdict.message)
     const key = keyOf(message, verdict.origin, content)
     const earlier = known.accepted(key)
-    if (earlier !== undefined) return earlier === content ? duplicate(json.value) : rejected(json.value, [REUSED])
+    if (earlier !== undefined) return earlier === content ? duplicate(referenceTo(json.value)) : rejected(referenceTo(json.value), [REUSED])
     const busy = known.taking(key) ?? open?.leaving
     if (busy !== undefined) return this.#after(busy, json, way)
     return this.#begin({ message, realm, origin, key, content }, open, way)
@@ -146,7 +149,7 @@ export class Intake {
   /** Once more, when it can be told what became of the one before. */
   #after(busy: Promise<unknown>, json: ParsedJson, { origin, deadlineMs }: Way): Promise<Told> {
     const { promise, resolve } = Promise.withResolvers<Told>()
-    const late = retry(json.value, 'one before it is still on its way')
+    const late = retry(referenceTo(json.value), 'one before it is still on its way')
     const timer = this.#tools.clock.after(deadlineMs - this.#tools.clock.monotonicMs(), () => resolve(late))
     void busy.then(async () => {
       timer.cancel()
@@ -160,7 +163,7 @@ export class Intake {
     const { message, realm, origin, key, content } = believed
     const { table, known, measurements, identity, clock } = this.#tools
     const id = message.execution
-    if (id !== undefined && !table.hasRoom(open, message.kind)) return retry(message.whole, 'too many executions are open')
+    if (id !== undefined && !table.hasRoom(open, message.kind)) return retry(referenceTo(message.whole), 'too many executions are open')
     let window: Promise<Failure | undefined> | undefined
     const add = (...measured: Measured): void => void (window = measurements!.add(origin, deadlineMs, ...measured))
     const produced = outcomeOf(message, this.#factsOf(open), {
@@ -186,7 +189,8 @@ export class Intake {
       execution.leaving = promise.then(() => {})
       send('traces', execution.origin, { bytes: spanOf(id!, bytesOf(execution), FINISHED), count: 1 })
     }
-    const taking: Taking = { ...believed, places, window, part, execution, ends }
+    const { kind } = message
+    const taking: Taking = { reference: referenceTo(message.whole), kind, key, content, places, window, part, execution, ends }
     return round.sent.then(async () => {
       const told = await this.#settle(taking)
       resolve(told.httpStatus === 202)
@@ -196,7 +200,7 @@ export class Intake {
 
   /** What went downstream has its fate: the message is accepted, or nothing of it stays. */
   async #settle(taking: Taking): Promise<Told> {
-    const { message, places, window, part, execution } = taking
+    const { reference, places, window, part, execution } = taking
     let failure = failureOf(places)
     if (window !== undefined) failure = (await window) ?? failure
     if (failure === undefined) {
@@ -206,16 +210,16 @@ export class Intake {
         failure = new RetryableError(error instanceof FullError ? 'the storage is full' : 'the storage cannot be written', { cause: error })
       }
     }
-    if (failure === undefined) return accepted(message.whole)
+    if (failure === undefined) return accepted(reference)
     if (execution !== undefined) {
       execution.leaving = undefined
-      this.#tools.table.takeBack(execution, part!, message)
+      this.#tools.table.takeBack(execution, part!, taking)
     }
-    if (failure instanceof PermanentError) return rejected(message.whole, [{ path: '', message: failure.message }])
-    return retry(message.whole, failure.message, failure.retryAfterMs)
+    if (failure instanceof PermanentError) return rejected(reference, [{ path: '', message: failure.message }])
+    return retry(reference, failure.message, failure.retryAfterMs)
   }
 
-  async #write({ message, key, content, part, execution, ends }: Taking): Promise<void> {
+  async #write({ kind, key, content, part, execution, ends }: Taking): Promise<void> {
     const { journal, table, known, departures, happened } = this.#tools
     if (execution === undefined) await journal.seen(key, content)
     else if (ends) await journal.end(execution)
@@ -226,16 +230,17 @@ export class Intake {
       departures.remove(execution)
       table.end(execution)
     }
-    happened(ends || message.kind === 'finish' ? 'finished' : message.kind === 'start' ? 'started' : 'updated', execution)
+    happened(ends || kind === 'finish' ? 'finished' : kind === 'start' ? 'started' : 'updated', execution)
   }
 
   #refuse(message: unknown, { kind, reasons }: Rejection, { tenant, subject }: Origin): Told {
     const { path, message: reason } = reasons[0]!
-    if (kind === 'unavailable') return retry(message, reason)
-    const { message_id: object } = echoOf(message)
+    const reference = referenceTo(message)
+    if (kind === 'unavailable') return retry(reference, reason)
+    const { message_id: object } = reference
     const who = { tenant, ...(subject === undefined ? {} : { subject }), ...(object === undefined ? {} : { object }) }
     this.#tools.audit?.({ kind: 'refusal', act: 'message', ...who, reason: `${path} ${reason}` })
-    return rejected(message, reasons, STATUS[kind])
+    return rejected(reference, reasons, STATUS[kind])
   }
 
   #factsOf(open: OpenExecution | undefined): Execution {
@@ -249,7 +254,7 @@ export class Intake {
 
   #unrecognised(value: unknown): Told {
     const message = readMessage(value)
-    return rejected(undefined, isRejection(message) ? message.faults : [])
+    return rejected({}, isRejection(message) ? message.faults : [])
   }
 }
 
