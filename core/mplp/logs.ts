@@ -28,14 +28,18 @@ const out = new PieceWriter(65_536)
 
 /** Undefined where it says nothing of the kind. */
 export function logsOf(message: Message, execution: Execution, said: Said): Items | undefined {
-  if (message.kind !== 'anomaly' && said.alerts.length === 0 && !said.unplaced && !SPEAKING.some((key) => key in message.body))
-    return undefined
+  if (!mayBeLogged(message, said)) return undefined
   out.at = 0
   const scope = beginScope(out, resourceFor(message, execution))
   const count = new Records(message, said).write()
   if (count === 0) return undefined
   endScope(out, scope)
   return { bytes: out.take(), count }
+}
+
+/** False for most messages. */
+export function mayBeLogged({ kind, body }: Message, { alerts, unplaced }: Pick<Said, 'alerts' | 'unplaced'>): boolean {
+  return kind === 'anomaly' || alerts.length > 0 || unplaced || SPEAKING.some((key) => body[key] !== undefined)
 }
 
 /** What an anomaly says of its service, where nobody else did. */

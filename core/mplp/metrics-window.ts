@@ -76,7 +76,7 @@ export class MetricsWindow {
     const key = `${Buffer.from(resource.buffer, resource.byteOffset, resource.length).toString('latin1')}\0${attributes.toString('latin1')}`
     const known = this.#groups.get(key)
     if (known !== undefined) return known
-    const group: Group = { resource, attributes, series: new Map() }
+    const group: Group = { resource, attributes: Buffer.from(attributes), series: new Map() }
     this.#groups.set(key, group)
     return group
   }

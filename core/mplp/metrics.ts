@@ -22,6 +22,7 @@ const EXEMPLAR_INT = 0x31
 
 const out = new PieceWriter(65_536)
 const point = new PieceWriter(1024)
+const identities = new PieceWriter(1024)
 
 /** Undefined where it measured nothing. */
 export function metricsOf(message: Message, measured: Measurements, execution: Execution, identity: Identity): Items | undefined {
@@ -35,8 +36,9 @@ export function metricsOf(message: Message, measured: Measurements, execution: E
   return { bytes: out.take(), count }
 }
 
-/** The attributes of every data point of that execution, as fields 7. */
+/** The attributes of every data point of that execution, as fields 7. They are valid until the next. */
 export function identityOf(message: Message, execution: Execution, identity: Identity): Buffer {
+  const point = identities
   point.at = 0
   const service = message.service ?? execution.service
   const operation = message.operation ?? execution.operation
@@ -47,10 +49,10 @@ export function identityOf(message: Message, execution: Execution, identity: Ide
     point.attribute(0x3a, '', 'mplp.trace_id', traceId.original ?? traceId.hex)
     if (spanId !== undefined) point.attribute(0x3a, '', 'mplp.span_id', spanId.original ?? spanId.hex)
   }
-  return point.take()
+  return point.bytes.subarray(0, point.at)
 }
 
-/** Data points of one message: they differ in their values alone, and seldom in their times. */
+/** Data points of one message: they differ in their values alone, and seldom in their times. There is one at a time. */
 export class PointTemplate {
   readonly #bytes: Buffer
   readonly #valueAt: number
@@ -72,7 +74,7 @@ export class PointTemplate {
     point.field(0x2a, traceId.bytes)
     point.end(exemplar)
     point.raw(attributes)
-    this.#bytes = point.take()
+    this.#bytes = point.bytes.subarray(0, point.at)
   }
 
   /** The body of a data point. It is valid until the next. */

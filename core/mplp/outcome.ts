@@ -2,7 +2,7 @@
 
 import { compared } from './crossings.ts'
 import { type Execution, executionOf } from './execution.ts'
-import { logsOf } from './logs.ts'
+import { logsOf, mayBeLogged } from './logs.ts'
 import { Measurements } from './measurements.ts'
 import type { Message } from './message.ts'
 import { type Identity, metricsOf } from './metrics.ts'
@@ -33,11 +33,16 @@ export function outcomeOf(message: Message, execution: Execution, { identity, wi
   const measured = new Measurements(message)
   const { alerts, ...crossings } = compared(message, measured, execution)
   const bytes = message.kind === 'anomaly' ? undefined : partOf(message, crossings)
-  // Where nobody has said yet whose it is, the message may.
-  const known = execution.resource.length > 0 || bytes === undefined ? execution : { ...execution, resource: executionOf([bytes]).resource }
+  const known = withResource(execution, bytes, measured.count > 0 || mayBeLogged(message, { alerts, unplaced: !placed }))
   const part = placed ? bytes : undefined
   const logs = logsOf(message, known, { alerts, unplaced: !placed, now })
   if (window === undefined) return { part, logs, metrics: metricsOf(message, measured, known, identity) }
   window.add(message, measured, known)
   return { part, logs, metrics: undefined }
+}
+
+/** Where nobody has said yet whose it is, the message may: `part` is its own. */
+function withResource(execution: Execution, part: Buffer | undefined, needed: boolean): Execution {
+  if (!needed || part === undefined || execution.resource.length > 0) return execution
+  return { ...execution, resource: executionOf([part]).resource }
 }

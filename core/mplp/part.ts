@@ -43,12 +43,23 @@ export function writePart(part: Part): Buffer {
   if (part.serviceVersion !== '') out.text(0x22, part.serviceVersion)
   if (part.operation !== '') out.text(0x2a, part.operation)
   if (part.status !== '') out.text(0x32, part.status)
-  if (part.resource.length > 0) out.field(0x3a, part.resource)
-  if (part.thresholds.length > 0) out.field(0x42, part.thresholds)
   for (const key of part.crossed) out.text(0x4a, key)
   for (const key of part.back) out.text(0x52, key)
-  if (part.span.length > 0) out.field(0x5a, part.span)
-  return out.take()
+  if (part.thresholds.length > 0) out.field(0x42, part.thresholds)
+  if (part.resource.length > 0) out.field(0x3a, part.resource)
+  return withSpan(out, part.span)
+}
+
+/** The longest goes where it belongs at once. */
+function withSpan(out: PieceWriter, span: Buffer): Buffer {
+  if (span.length > 0) {
+    out.byte(0x5a)
+    out.varint(span.length)
+  }
+  const bytes = Buffer.allocUnsafeSlow(out.at + span.length)
+  out.bytes.copy(bytes, 0, 0, out.at)
+  bytes.set(span, out.at)
+  return bytes
 }
 
 /** Reads what `writePart` wrote. What is bytes lies in `part`. */
