@@ -41,7 +41,7 @@ for (const [net, prefix] of [
 ] as const)
   NEVER.addSubnet(net, prefix, 'ipv4')
 for (const [net, prefix] of [
-  ['::', 128],
+  ['::', 96],
   ['64:ff9b::', 96],
   ['2002::', 16],
   ['fe80::', 10],
