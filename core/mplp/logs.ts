@@ -7,7 +7,7 @@ import type { Execution } from './execution.ts'
 import { resourceOf } from './resource.ts'
 import { type JsonObject, type Message, isObject, objectIn, stringIn } from './message.ts'
 import { PieceWriter } from './piece-writer.ts'
-import { beginScope, endScope, type Items } from './request.ts'
+import { type Items, requestOf } from './request.ts'
 import { severityOf } from './status.ts'
 import type { Crossing } from './crossings.ts'
 import { parseTime } from './time.ts'
@@ -30,11 +30,8 @@ const out = new PieceWriter(65_536)
 export function logsOf(message: Message, execution: Execution, said: Said): Items | undefined {
   if (!mayBeLogged(message, said)) return undefined
   out.at = 0
-  const scope = beginScope(out, resourceFor(message, execution))
   const count = new Records(message, said).write()
-  if (count === 0) return undefined
-  endScope(out, scope)
-  return { bytes: out.take(), count }
+  return count === 0 ? undefined : { bytes: requestOf(resourceFor(message, execution), out), count }
 }
 
 /** False for most messages. */

@@ -10,7 +10,7 @@ import type { Execution } from './execution.ts'
 import type { Measurements } from './measurements.ts'
 import type { Message } from './message.ts'
 import { PieceWriter } from './piece-writer.ts'
-import { beginScope, endScope, type Items } from './request.ts'
+import { type Items, requestOf } from './request.ts'
 
 /** Which of service, operation and execution are attributes of what is measured. */
 export type Identity = 'service' | 'operation' | 'execution'
@@ -29,11 +29,9 @@ export function metricsOf(message: Message, measured: Measurements, execution: E
   const { count, paths, values, times } = measured
   if (count === 0) return undefined
   out.at = 0
-  const scope = beginScope(out, execution.resource)
   const template = new PointTemplate(message, identityOf(message, execution, identity))
   for (let i = 0; i < count; i++) writeGauge(out, paths[i]!.header, template.of(values[i]!, times[i]!))
-  endScope(out, scope)
-  return { bytes: out.take(), count }
+  return { bytes: requestOf(execution.resource, out), count }
 }
 
 /** The attributes of every data point of that execution, as fields 7. They are valid until the next. */

@@ -4,6 +4,8 @@
 //   ScopeSpans { InstrumentationScope scope = 1; repeated Span spans = 2; }
 
 import type { ByteWriter } from '../otlp/byte-writer.ts'
+import { varintSize, writeVarint } from '../otlp/wire.ts'
+import type { PieceWriter } from './piece-writer.ts'
 import { VERSION } from './schema.ts'
 
 export interface Scope {
@@ -35,6 +37,32 @@ export function beginScope(out: ByteWriter, resource: Uint8Array): Scope {
 export function endScope(out: ByteWriter, { resource, scope }: Scope): void {
   out.end(scope)
   out.end(resource)
+}
+
+/**
+ * A whole request of one resource, in memory of its own: `items` are fields 2 of its scope. As `beginScope` and `endScope`, but what is long is
+ * not moved to make room for its length.
+ */
+export function requestOf(resource: Uint8Array, items: PieceWriter): Buffer {
+  const ofResource = resource.length === 0 ? 0 : 1 + varintSize(resource.length) + resource.length
+  const scope = SCOPE.length + items.at
+  const length = ofResource + 1 + varintSize(scope) + scope
+  const request = Buffer.allocUnsafeSlow(1 + varintSize(length) + length)
+  let p = writeHead(request, 0, 0x0a, length)
+  if (ofResource > 0) {
+    p = writeHead(request, p, 0x0a, resource.length)
+    request.set(resource, p)
+    p += resource.length
+  }
+  p = writeHead(request, p, 0x12, scope)
+  request.set(SCOPE, p)
+  items.bytes.copy(request, p + SCOPE.length, 0, items.at)
+  return request
+}
+
+function writeHead(bytes: Buffer, p: number, tag: number, length: number): number {
+  bytes[p] = tag
+  return writeVarint(bytes, p + 1, length)
 }
 
 /** Items of one signal: the bytes of an export request, in memory of its own. */

@@ -9,7 +9,7 @@ import { eachField } from './fields.ts'
 import { MergedAttributes } from './merged-attributes.ts'
 import type { Part } from './part.ts'
 import { PieceWriter } from './piece-writer.ts'
-import { beginScope, endScope } from './request.ts'
+import { requestOf } from './request.ts'
 import { resourceOf } from './resource.ts'
 import { ERROR, INTERNAL } from './status.ts'
 
@@ -44,15 +44,13 @@ export function spanOf(execution: string, parts: readonly Uint8Array[], ending: 
   out.at = 0
   attributes.clear()
   const resource = resourceOf(read, keepReplaced)
-  const scope = beginScope(out, resource.bytes)
   const start = out.begin(0x12)
   out.field(0x0a, Buffer.from(execution.slice(0, 32), 'hex'))
   out.field(0x12, Buffer.from(execution.slice(32), 'hex'))
   writeReplaced(read.at(-1)?.time ?? 0n)
   writeFields(read, ending, finalWords(read, ending, resource.service, resource.serviceVersion))
   out.end(start)
-  endScope(out, scope)
-  return out.take()
+  return requestOf(resource.bytes, out)
 }
 
 /** What we say ourselves, as one part more that comes last. */
