@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
+import { connect } from 'node:tls'
 import { join } from 'node:path'
 import { Client, credentials, type ChannelCredentials } from '@grpc/grpc-js'
 import t, { type Test } from 'tap'
@@ -188,4 +189,44 @@ t.test('an authenticator sees the certificate that was verified, on both doors, 
   const { port } = await openHttp(t, { authenticator })
   t.equal((await post({ port })).status, 200)
   t.equal(seen.at(-1), undefined, 'without TLS')
+})
+
+t.test('a session that is taken up again shows the certificate that began it', async (t) => {
+  const seen: (string | undefined)[] = []
+  const authenticator: ServerAuthenticator = {
+    start: async () => {},
+    stop: async () => {},
+    async authenticate(_headers, peer) {
+      seen.push(peer?.certificate?.subject)
+      return ANONYMOUS
+    },
+  }
+  const clock = new TestClock()
+  clock.wallStartMs = Date.now()
+  const { cert, key } = authority.sign()
+  const tls = tlsOf(clock, { cert_pem: cert, key_pem: key, client_ca_pem: clients.cert })
+  const { port } = await openHttp(t, { tls, clock, authenticator })
+  const pair = clients.sign({ usage: 'client', name: 'planner' })
+  for (const maxVersion of ['TLSv1.3', 'TLSv1.2'] as const) {
+    let session: Buffer | undefined
+    const reused: boolean[] = []
+    for (let i = 0; i < 2; i++) {
+      const socket = connect({
+        port,
+        host: '127.0.0.1',
+        ca: authority.cert,
+        ...pair,
+        maxVersion,
+        ...(session === undefined ? {} : { session }),
+      })
+      socket.on('session', (found) => (session = found))
+      await once(socket, 'secureConnect')
+      reused.push(socket.isSessionReused())
+      const type = 'Content-Type: application/x-protobuf'
+      socket.write(`POST /take HTTP/1.1\r\nHost: a\r\n${type}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`)
+      await once(socket.resume(), 'close')
+    }
+    t.same(reused, [false, true], maxVersion)
+  }
+  t.same(seen, Array(4).fill('CN=planner'))
 })
