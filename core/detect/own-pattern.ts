@@ -2,6 +2,7 @@
 
 import { goPattern } from '../config/go-pattern.ts'
 import { requiredText } from '../patterns/required-text.ts'
+import { Search } from '../patterns/search.ts'
 import type { Detector, Finding } from './detector.ts'
 
 /**
@@ -11,13 +12,13 @@ import type { Detector, Finding } from './detector.ts'
 export function detectorOf(name: string, pattern: string): Detector | { readonly fault: string } {
   const compiled = goPattern(pattern)
   if ('fault' in compiled) return compiled
-  const everywhere = new RegExp(compiled.regexp, `${compiled.regexp.flags}g`)
+  const search = new Search(compiled.regexp)
   const literal = requiredText(compiled.regexp)
-  return { name, anchors: [literal === undefined ? 'any' : { literal }], find: (text) => findAll(text, everywhere) }
+  return { name, anchors: [literal === undefined ? 'any' : { literal }], find: (text) => findAll(text, search) }
 }
 
-function findAll(text: string, pattern: RegExp): readonly Finding[] {
+function findAll(text: string, search: Search): readonly Finding[] {
   const findings: Finding[] = []
-  for (const match of text.matchAll(pattern)) if (match[0] !== '') findings.push({ start: match.index, end: match.index + match[0].length })
+  for (const match of search.matches(text)) if (match[0] !== '') findings.push({ start: match.index, end: match.index + match[0].length })
   return findings
 }

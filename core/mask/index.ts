@@ -1,5 +1,6 @@
-// The door for processors that mask: the walk, and what it asks of their rules.
+// The door for processors that mask: the walk, what it asks of their rules, and the search for users' patterns.
 
+export { Search } from '../patterns/search.ts'
 export { Masker } from './masker.ts'
 export { type Place, PLACES } from './places.ts'
 export {

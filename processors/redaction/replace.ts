@@ -2,6 +2,7 @@
 
 import { createHash, createHmac } from 'node:crypto'
 import { goPattern } from '../../core/factory.ts'
+import { Search } from '../../core/mask/index.ts'
 import type { RedactionConfig } from './factory.ts'
 
 export type Instead = (match: string) => string
@@ -20,25 +21,20 @@ export function insteadOf({ hash_function: name, hmac_key: key = '' }: Redaction
   }
 }
 
-export function compiled(patterns: readonly string[]): readonly RegExp[] {
+export function compiled(patterns: readonly string[]): readonly Search[] {
   return patterns.map((pattern) => {
     const ready = goPattern(pattern)
     if ('fault' in ready) throw new TypeError(ready.fault) // `check` has said so with line and column
-    return new RegExp(ready.regexp, `${ready.regexp.flags}g`)
+    return new Search(ready.regexp)
   })
 }
 
-export function finds(pattern: RegExp, text: string): boolean {
-  pattern.lastIndex = 0
-  return pattern.test(text)
-}
-
 /** As Go replaces: nothing that is empty stands directly behind a match. */
-export function replaced(text: string, pattern: RegExp, instead: Instead): string {
+export function replaced(text: string, pattern: Search, instead: Instead): string {
   let out = ''
   let at = 0
   let isFirst = true
-  for (const match of text.matchAll(pattern)) {
+  for (const match of pattern.matches(text)) {
     if (match[0] === '' && match.index === at && !isFirst) continue
     out += text.slice(at, match.index) + instead(match[0])
     at = match.index + match[0].length

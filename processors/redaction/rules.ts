@@ -12,16 +12,17 @@ import {
   type Place,
   type Rules,
   type Said,
+  Search,
   Tally,
   type Verdict,
 } from '../../core/mask/index.ts'
 import { asText } from './as-text.ts'
 import type { RedactionConfig } from './factory.ts'
-import { compiled, finds, insteadOf, replaced } from './replace.ts'
+import { compiled, insteadOf, replaced } from './replace.ts'
 import { OWN_KEYS, Summary, WHAT, type What } from './summary.ts'
 
 /** Go's `.` stops at a line's end. */
-const ALL = /.*/g
+const ALL = new Search(/.*/)
 /** Names that the Collector does not look at, and that mean something as they are. */
 const NOT_LOOKED_AT: ReadonlySet<Place> = new Set(['key', 'trace_state', 'schema_url', 'severity', 'metric'])
 
@@ -44,10 +45,10 @@ export class RedactionRules implements Rules<RedactionFinding> {
   readonly #allowAll: boolean
   readonly #allowed: ReadonlySet<string>
   readonly #ignored: ReadonlySet<string>
-  readonly #ignoredPatterns: readonly RegExp[]
-  readonly #blockedKeys: readonly RegExp[]
-  readonly #blockedValues: readonly RegExp[]
-  readonly #allowedValues: readonly RegExp[]
+  readonly #ignoredPatterns: readonly Search[]
+  readonly #blockedKeys: readonly Search[]
+  readonly #blockedValues: readonly Search[]
+  readonly #allowedValues: readonly Search[]
   readonly #allTypes: boolean
   readonly #instead: (match: string) => string
   readonly #summary: Summary
@@ -77,7 +78,7 @@ export class RedactionRules implements Rules<RedactionFinding> {
   #judge(key: string, depth: number, place: Place): Verdict {
     this.#summary.at(key, depth, place)
     if (place === 'metric' || (depth > 0 && place !== 'body')) return 'check'
-    if (this.#ignored.has(key) || this.#ignoredPatterns.some((pattern) => finds(pattern, key))) {
+    if (this.#ignored.has(key) || this.#ignoredPatterns.some((pattern) => pattern.finds(key))) {
       this.#add('ignored', place)
       return 'keep'
     }
@@ -85,7 +86,7 @@ export class RedactionRules implements Rules<RedactionFinding> {
       this.#add('redacted', place)
       return 'delete'
     }
-    return this.#blockedKeys.some((pattern) => finds(pattern, key)) ? 'block' : 'check'
+    return this.#blockedKeys.some((pattern) => pattern.finds(key)) ? 'block' : 'check'
   }
 
   blocked(_key: string, value: AttributeValue, place: Place): Instead {
@@ -131,6 +132,6 @@ export class RedactionRules implements Rules<RedactionFinding> {
   }
 
   #isAllowed(text: string): boolean {
-    return this.#allowedValues.some((pattern) => finds(pattern, text))
+    return this.#allowedValues.some((pattern) => pattern.finds(text))
   }
 }
