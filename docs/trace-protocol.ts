@@ -6,6 +6,8 @@ import {
   FINISHED,
   isRejection,
   MAPPING_VERSION,
+  MAX_JSON_DEPTH,
+  MAX_JSON_VALUES,
   MESSAGE_TYPES,
   messageTypeOf,
   outcomeOf,
@@ -140,7 +142,7 @@ is more; \`duration_ms\` also by the time since the start. A crossing is a log r
 - **Sampling.** A \`sampling_rate\` becomes \`th\` in the tracestate, unless that has one. Where the sender drew otherwise than by the trace id, \`rv\` says with what randomness, so that
   samplers after it do not take the threshold for a mistake.
 - **Numbers.** JSON does not tell 1 from 1.0: in attributes both are the integer. Integers of more than 64 bits are texts in attributes.
-- **Bounds.** Lists and objects may lie 28 deep; ids have up to 1,024 characters.
+- **Bounds.** Lists and objects may lie ${MAX_JSON_DEPTH} deep, a message may have ${MAX_JSON_VALUES} values, ids up to 1,024 characters. What is past them is rejected.
 `
 }
 

@@ -1,7 +1,7 @@
 // What json.ts makes of bodies, hostile ones above all.
 
 import t from 'tap'
-import { type Json, MAX_JSON_DEPTH, readJson } from './json.ts'
+import { type Json, MAX_JSON_DEPTH, MAX_JSON_VALUES, readJson } from './json.ts'
 
 const json = (text: string | Buffer): Json[] => [...readJson(Buffer.from(text), 'json')]
 const lines = (text: string | Buffer): Json[] => [...readJson(Buffer.from(text), 'lines')]
@@ -44,6 +44,24 @@ t.test('depth is bounded, in a large body before it is parsed', async (t) => {
   t.match(messageOf(json('{"a":'.repeat(1_000_000))[0]), /nested too deep/)
   const brackets = `{"a":"${'[{\\"'.repeat(20_000)}"}`
   t.equal(messageOf(json(brackets)[0]), 'none', 'brackets in strings are none')
+})
+
+t.test('a message has a bounded number of values, with bounded names, and leaves its neighbours', async (t) => {
+  const numbers = (count: number): string => JSON.stringify(Array.from({ length: count }, () => 1))
+  t.equal(messageOf(json(`{"a":${numbers(MAX_JSON_VALUES - 2)}}`)[0]), 'none')
+  t.match(messageOf(json(`{"a":${numbers(MAX_JSON_VALUES)}}`)[0]), /too many values/)
+  t.match(messageOf(json(`{"${'k'.repeat(1_000_000)}":${numbers(1000)}}`)[0]), /names are too long/)
+  t.same(
+    json(`[{"a":${numbers(MAX_JSON_VALUES)}},{"b":9007199254740993},${nested(MAX_JSON_DEPTH)},3]`).map((one) =>
+      'exact' in one ? one.exact : one.fault.message,
+    ),
+    [
+      `there are too many values, or their names are too long; accepted: ${MAX_JSON_VALUES} values`,
+      { b: 9007199254740993n },
+      JSON.parse(nested(MAX_JSON_DEPTH)),
+      3,
+    ],
+  )
 })
 
 t.test('integers past 2^53 keep every digit, beside what JSON.parse makes of them', async (t) => {

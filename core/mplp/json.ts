@@ -20,6 +20,10 @@ export interface ParsedJson {
 
 /** Lists and objects in one another: at most 28 of them, for each may be three messages of protobuf, and those may be 100 deep. */
 export const MAX_JSON_DEPTH = 28
+/** In one message: each of them may become a measurement, which takes a hundred times what it takes in JSON. */
+export const MAX_JSON_VALUES = 20_000
+/** In characters, the paths of all values of one message: some become names with every key above them. */
+const MAX_NAMED = 2_000_000
 /** Below this a body is parsed before its depth is known: it cannot be deep enough to cost anything. */
 const SMALL = 65_536
 
@@ -28,15 +32,18 @@ export function* readJson(body: Uint8Array, form: 'json' | 'lines'): Generator<J
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.length)
   const whole = isUtf8(bytes)
   if (form === 'lines') yield* readLines(bytes, whole)
-  else if (!whole) yield { fault: { path: '', message: 'the body is not UTF-8' } }
+  else if (!whole) yield faultOf('the body is not UTF-8')
   else yield* readOne(bytes)
 }
 
 function* readOne(bytes: Buffer): Generator<Json, void, undefined> {
-  const json = parse(bytes, 0, bytes.length)
-  if ('fault' in json || !Array.isArray(json.value)) return yield json
-  const exact = json.exact as readonly unknown[]
-  for (const [i, value] of json.value.entries()) yield { value, exact: exact[i] }
+  const parsed = parse(bytes, 0, bytes.length)
+  if ('fault' in parsed) return yield parsed
+  const { value: list, text } = parsed
+  if (!Array.isArray(list)) return yield lookedOver(list, () => JSON.parse(text, exactly))
+  // Each for itself: what is wrong in one leaves its neighbours.
+  let exact: unknown[] | undefined
+  for (let i = 0; i < list.length; i++) yield lookedOver(list[i], () => (exact ??= JSON.parse(text, exactly) as unknown[])[i])
 }
 
 function* readLines(bytes: Buffer, whole: boolean): Generator<Json, void, undefined> {
@@ -46,8 +53,13 @@ function* readLines(bytes: Buffer, whole: boolean): Generator<Json, void, undefi
     const begin = start
     start = end + 1
     if (isBlank(bytes, begin, end)) continue
-    yield whole || isUtf8(bytes.subarray(begin, end)) ? parse(bytes, begin, end) : { fault: { path: '', message: 'the line is not UTF-8' } }
+    yield whole || isUtf8(bytes.subarray(begin, end)) ? readLine(bytes, begin, end) : faultOf('the line is not UTF-8')
   }
+}
+
+function readLine(bytes: Buffer, start: number, end: number): Json {
+  const parsed = parse(bytes, start, end)
+  return 'fault' in parsed ? parsed : lookedOver(parsed.value, () => JSON.parse(parsed.text, exactly))
 }
 
 function isBlank(bytes: Buffer, start: number, end: number): boolean {
@@ -56,24 +68,46 @@ function isBlank(bytes: Buffer, start: number, end: number): boolean {
   return p === end
 }
 
-function parse(bytes: Buffer, start: number, end: number): Json {
+interface Parsed {
+  readonly value: unknown
+  readonly text: string
+}
+
+function parse(bytes: Buffer, start: number, end: number): Parsed | { readonly fault: Fault } {
   // A list of messages is one level more than a message.
   if (end - start > SMALL && isDeep(bytes, start, end)) return tooDeep()
   const text = bytes.toString('utf8', start, end)
-  let value: unknown
   try {
-    value = JSON.parse(text)
+    return { value: JSON.parse(text), text }
   } catch (error) {
-    return { fault: { path: '', message: `not JSON: ${(error as Error).message.slice(0, 200)}` } }
+    return faultOf(`not JSON: ${(error as Error).message.slice(0, 200)}`)
   }
-  const seen = lookOver(value, Array.isArray(value) ? MAX_JSON_DEPTH + 1 : MAX_JSON_DEPTH)
-  if (seen === OVER) return tooDeep()
-  if (seen === UNHELD) return { fault: { path: '', message: 'a number is larger than a double holds' } }
-  return { value, exact: seen === WIDE ? JSON.parse(text, exactly) : value }
 }
 
-function tooDeep(): Json {
-  return { fault: { path: '', message: `lists and objects are nested too deep; accepted: ${MAX_JSON_DEPTH} levels` } }
+/** `exact` is asked for where a double is not enough. */
+function lookedOver(value: unknown, exact: () => unknown): Json {
+  values = 0
+  named = 0
+  switch (lookOver(value, MAX_JSON_DEPTH, 0)) {
+    case PLAIN:
+      return { value, exact: value }
+    case WIDE:
+      return { value, exact: exact() }
+    case UNHELD:
+      return faultOf('a number is larger than a double holds')
+    case MANY:
+      return faultOf(`there are too many values, or their names are too long; accepted: ${MAX_JSON_VALUES} values`)
+    default:
+      return tooDeep()
+  }
+}
+
+function faultOf(message: string): { readonly fault: Fault } {
+  return { fault: { path: '', message } }
+}
+
+function tooDeep(): { readonly fault: Fault } {
+  return faultOf(`lists and objects are nested too deep; accepted: ${MAX_JSON_DEPTH} levels`)
 }
 
 /** By the brackets outside of strings: it costs a byte of time a byte, and no memory. */
@@ -94,18 +128,27 @@ const PLAIN = 0
 /** There are integers that a double does not hold exactly. */
 const WIDE = 1
 const UNHELD = 2
-const OVER = 3
+const MANY = 3
+const OVER = 4
 
-function lookOver(value: unknown, levels: number): number {
-  if (typeof value === 'number') return lookAt(value)
-  if (typeof value !== 'object' || value === null) return PLAIN
+/** So far in this message: values, and the characters of all their paths. Module variables, because there are many of both. */
+let values = 0
+let named = 0
+
+function lookOver(value: unknown, levels: number, path: number): number {
+  named += path
+  if (++values > MAX_JSON_VALUES || named > MAX_NAMED) return MANY
+  if (typeof value !== 'object' || value === null) return typeof value === 'number' ? lookAt(value) : PLAIN
   if (levels === 0) return OVER
   let worst = PLAIN
   if (Array.isArray(value)) {
-    for (const element of value) worst = Math.max(worst, lookOver(element, levels - 1))
-  } else {
-    // eslint-disable-next-line guard-for-in -- JSON.parse makes plain objects, whose prototype has nothing to enumerate
-    for (const key in value) worst = Math.max(worst, lookOver((value as Record<string, unknown>)[key], levels - 1))
+    for (let i = 0; i < value.length && worst < MANY; i++) worst = Math.max(worst, lookOver(value[i], levels - 1, path + 6))
+    return worst
+  }
+  // Nothing is enumerable that it inherits: JSON.parse makes plain objects.
+  for (const key in value) {
+    worst = Math.max(worst, lookOver((value as Record<string, unknown>)[key], levels - 1, path + key.length + 1))
+    if (worst >= MANY) break
   }
   return worst
 }

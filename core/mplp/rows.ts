@@ -1,347 +1,79 @@
-// The table: what each field of a message becomes. pieces.ts goes over a message with it; the page for users is made of it.
+// The table: which field of a message becomes what. pieces.ts goes over a message with it; the page for users is made of it.
 
-import { parseTraceState } from '../sampling/trace-state.ts'
-import { spanIdOf, traceIdOf } from './ids.ts'
-import { type Dialect, type JsonObject, type Message, isObject, stringIn } from './message.ts'
-import type { Pieces } from './pieces.ts'
-import { ERROR, INTERNAL, SPAN_KINDS, spanKindOf, statusCodeOf } from './status.ts'
-import { thresholdsIn } from './thresholds.ts'
-import { parseTime } from './time.ts'
+import type { Dialect, Message } from './message.ts'
+import * as kinds from './row-kinds.ts'
+import type { Row } from './row-kinds.ts'
+
+export type { Row }
 
 /** Grows where something that was in one place comes to another. */
 export const MAPPING_VERSION = 1
 
-export interface Row {
-  /** In words, for the page. */
-  readonly becomes: string
-  /** Adds to the span's pieces what the field, which is not null, says of it. */
-  write(pieces: Pieces, key: string, value: unknown, message: Message): void
-  /** Its numbers are measurements: metrics.ts reads them too. */
-  readonly measures?: true
-}
-
-/** Everything in an object, one attribute each; nested values as maps and lists. */
-function block(prefix: string): Row {
-  return {
-    becomes: `span attributes \`${prefix}.*\`, nested values as maps and lists`,
-    write: (pieces, _key, value) => pieces.block(prefix, value),
-  }
-}
-
-function attribute(name: string): Row {
-  return { becomes: `span attribute \`${name}\``, write: (pieces, _key, value) => pieces.attribute('', name, value) }
-}
-
-const attributes: Row = {
-  becomes: 'span attributes, types kept; a name that begins with `mplp.` gets `mplp.ext.` before it',
-  write(pieces, key, value) {
-    if (!isObject(value)) return pieces.ext(key, value)
-    for (const name of Object.keys(value)) pieces.attribute(name.startsWith('mplp.') ? 'mplp.ext.' : '', name, value[name])
-  },
-}
-
-const resource: Row = {
-  becomes: 'attributes of the resource, types kept',
-  write(pieces, key, value) {
-    if (!isObject(value)) return pieces.ext(key, value)
-    pieces.takeResource(value)
-  },
-}
-
-/** What belongs to the span itself. Only a start is believed alone: others might differ from it, and nothing may be lost. */
-function own(becomes: string, write: (pieces: Pieces, text: string, message: Message) => boolean): Row {
-  return {
-    becomes,
-    write(pieces, key, value, message) {
-      const taken = typeof value === 'string' && write(pieces, value, message)
-      if (!taken || message.kind !== 'start') pieces.ext(key, value)
-    },
-  }
-}
-
-const name = own("the span's name", (pieces, text) => {
-  pieces.operation = text
-  pieces.span.text(0x2a, text)
-  return true
-})
-
-const spanKind = own(`the span's kind: ${[...SPAN_KINDS.keys()].join(', ')}; internal where there is none`, (pieces, text) => {
-  const kind = spanKindOf(text)
-  pieces.kind = kind ?? INTERNAL
-  return kind !== undefined && [...SPAN_KINDS.keys()].includes(text)
-})
-
-const parent = own(
-  "the span's parent, by the rule for `span_id`; what is not 16 hex digits also as `mplp.parent_span_id`",
-  (pieces, text) => {
-    if (text === '') return false
-    const { bytes, original } = spanIdOf(text)
-    pieces.span.field(0x22, bytes)
-    if (original !== undefined) pieces.attribute('', 'mplp.parent_span_id', original)
-    return true
-  },
-)
-
-const startTime = own("the span's start", (pieces, text) => {
-  pieces.startTime = parseTime(text)
-  return pieces.startTime !== undefined
-})
-
-const traceState: Row = {
-  becomes: "the span's tracestate where it is a list of W3C Trace Context, else `mplp.trace_state`",
-  write(pieces, _key, value, message) {
-    if (typeof value !== 'string') return pieces.ext('trace_state', value)
-    const state = parseTraceState(value)
-    if (typeof state === 'string') return pieces.attribute('', 'mplp.trace_state', value)
-    pieces.traceState = state
-    if (message.kind !== 'start') pieces.attribute('', 'mplp.trace_state', value)
-  },
-}
-
-const baggage: Row = {
-  becomes: 'span attributes `baggage.<key>`, percent-encoding undone; `mplp.baggage` where it is no list of `key=value`',
-  write(pieces, _key, value) {
-    if (isObject(value)) return pieces.block('baggage', value)
-    if (typeof value !== 'string' || value === '') return
-    const members = value.split(',').map((member) => member.trim())
-    if (!members.every((member) => member.indexOf('=') > 0)) return pieces.attribute('', 'mplp.baggage', value)
-    for (const member of members) {
-      const equals = member.indexOf('=')
-      pieces.attribute('baggage.', member.slice(0, equals).trim(), decoded(member.slice(equals + 1).trim()))
-    }
-  },
-}
-
-function decoded(text: string): string {
-  if (!text.includes('%')) return text
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
-}
-
-const context: Row = {
-  becomes:
-    'span attributes `mplp.context.*`; `user_id` and `session_id` also `user.id` and `session.id`; `tenant_id` is the tenant, unless a token says otherwise',
-  write(pieces, key, value) {
-    if (!isObject(value)) return pieces.ext(key, value)
-    pieces.block('mplp.context', value)
-    const [user, session] = [stringIn(value, 'user_id'), stringIn(value, 'session_id')]
-    if (user !== undefined) pieces.attribute('', 'user.id', user)
-    if (session !== undefined) pieces.attribute('', 'session.id', session)
-  },
-}
-
-const sampling: Row = {
-  becomes:
-    'span attributes `mplp.sampling.*`; in a start, a `sampling_rate` below 1 becomes the threshold `th` in tracestate, so that counts are adjusted; `not_sampled` becomes `sampling.priority` 0 and a `sampling_priority` that number, which samplers honour',
-  write(pieces, key, value) {
-    if (!isObject(value)) return pieces.ext(key, value)
-    pieces.block('mplp.sampling', value)
-    if (typeof value['sampling_rate'] === 'number') pieces.samplingRate = value['sampling_rate']
-    if (value['sampling_decision'] === 'not_sampled') pieces.attribute('', 'sampling.priority', 0)
-    else if (typeof value['sampling_priority'] === 'number') pieces.attribute('', 'sampling.priority', value['sampling_priority'])
-  },
-}
-
-const monitoring: Row = {
-  becomes: 'span attributes `mplp.monitoring.*`; `alert_thresholds` and `performance_targets` are compared with what is measured',
-  write(pieces, key, value) {
-    if (!isObject(value)) return pieces.ext(key, value)
-    pieces.block('mplp.monitoring', value)
-    pieces.thresholds.push(...thresholdsIn(value))
-  },
-}
-
-const STATUS_WORDS = ['code', 'status_code']
-const STATUS_TEXTS = ['message', 'status_message']
-
-const status: Row = {
-  becomes:
-    'OK for ok, completed, success; ERROR with the message for failed, cancelled, timeout; the word itself `mplp.status`, the message `mplp.status_message`, what else it says `mplp.status_<name>`; of `span_status`, whose code comes first, `mplp.span_status` and so on',
-  write(pieces, key, value, message) {
-    if (typeof value === 'string') return pieces.status('mplp.status', value)
-    if (!isObject(value)) return pieces.ext(key, value)
-    const prefix = key === 'span_status' ? 'mplp.span_status' : 'mplp.status'
-    const word = STATUS_WORDS.map((name) => stringIn(value, name)).find((found) => found !== undefined)
-    for (const name of Object.keys(value)) writeStatus(pieces, prefix, name, value[name], word, message)
-  },
-}
-
-function writeStatus(pieces: Pieces, prefix: string, name: string, value: unknown, word: string | undefined, message: Message): void {
-  if (name === 'progress_percentage') return pieces.attribute('', 'mplp.progress', value)
-  if (STATUS_WORDS.includes(name) && typeof value === 'string') return pieces.status(prefix, value)
-  if (!STATUS_TEXTS.includes(name) || typeof value !== 'string') return pieces.attribute(`${prefix}_`, name, value)
-  // OTLP has a place for the message of a failure alone.
-  if (message.kind === 'finish' && statusCodeOf(word) === ERROR) pieces.statusMessage = value
-  else pieces.attribute('', `${prefix}_message`, value)
-}
-
-const operation: Row = {
-  becomes: 'span attributes `mplp.operation.*`; a text is `mplp.operation.operation_name`',
-  write(pieces, _key, value) {
-    if (isObject(value)) pieces.block('mplp.operation', value)
-    else pieces.attribute('mplp.operation.', 'operation_name', value)
-  },
-}
-
-const events: Row = {
-  becomes:
-    'span events: `event_name`, `timestamp` and `attributes`, also as `event_timestamp` and `event_attributes`; what else they say `mplp.ext.*`',
-  write(pieces, key, value, message) {
-    if (!Array.isArray(value)) return pieces.ext(key, value)
-    for (const event of value as readonly JsonObject[]) pieces.event(event, message.time)
-  },
-}
-
-const links: Row = {
-  becomes:
-    'span links, by the rules for ids; `relationship` is an attribute, ids that are no hex digits are kept in `mplp.trace_id`, `mplp.span_id`',
-  write(pieces, key, value) {
-    if (!Array.isArray(value)) return pieces.ext(key, value)
-    for (const link of value as readonly JsonObject[]) writeLink(pieces, link)
-  },
-}
-
-function writeLink({ span }: Pieces, link: JsonObject): void {
-  const [trace, other] = [traceIdOf(link['trace_id'] as string), spanIdOf(link['span_id'] as string)]
-  const start = span.begin(0x6a)
-  span.field(0x0a, trace.bytes)
-  span.field(0x12, other.bytes)
-  if (trace.original !== undefined) span.attribute(0x22, '', 'mplp.trace_id', trace.original)
-  if (other.original !== undefined) span.attribute(0x22, '', 'mplp.span_id', other.original)
-  for (const name of Object.keys(link)) writeLinkField(span, name, link[name])
-  span.end(start)
-}
-
-function writeLinkField(span: Pieces['span'], name: string, value: unknown): void {
-  if (name === 'trace_id' || name === 'span_id') return
-  if (name === 'relationship') return span.attribute(0x22, '', name, value)
-  if (name === 'trace_state' && typeof value === 'string' && typeof parseTraceState(value) !== 'string') return span.text(0x1a, value)
-  if (name !== 'attributes' || !isObject(value)) return span.attribute(0x22, 'mplp.ext.', name, value)
-  for (const key of Object.keys(value)) span.attribute(0x22, '', key, value[key])
-}
-
-/** Of `authentication` only what says who: the rest is secret. */
-const sender: Row = {
-  becomes: 'span attributes `mplp.sender.*`; of `authentication` the `method` and the `service_account` alone, for the rest is secret',
-  write(pieces, key, value) {
-    if (!isObject(value)) return pieces.ext(key, value)
-    for (const name of Object.keys(value)) {
-      const member = value[name]
-      if (name !== 'authentication' || !isObject(member)) pieces.attribute('mplp.sender.', name, member)
-      else
-        for (const said of ['method', 'service_account'])
-          if (said in member) pieces.attribute('mplp.sender.authentication.', said, member[said])
-    }
-  },
-}
-
-const anomalies: Row = {
-  becomes:
-    'log records `mplp.anomaly`, one for each of `anomaly_details`, the body the whole of it; what else it says span attributes `mplp.anomaly.*`',
-  write(pieces, key, value) {
-    if (!isObject(value)) return pieces.ext(key, value)
-    for (const name of Object.keys(value)) {
-      if (name !== 'anomaly_details' || !Array.isArray(value[name])) pieces.attribute('mplp.anomaly.', name, value[name])
-    }
-  },
-}
-
-function records(becomes: string): Row {
-  return { becomes, write: (pieces, key, value) => (Array.isArray(value) ? undefined : pieces.ext(key, value)) }
-}
-
-const measurements: Row = {
-  becomes: 'a gauge for each number; what is no number `mplp.ext.*`, by its path',
-  measures: true,
-  write: (pieces, key, value) => pieces.notMeasured('mplp.ext.', key, value, 0),
-}
-
-/** What the message itself is made of, and ids: message.ts has read it. */
-const read = (becomes: string): Row => ({ becomes, write: () => {} })
-
-const service: Row = {
-  becomes: '`service.name` of the resource where it has none, else the span attribute `mplp.service_name`',
-  write: (pieces, key, value) => (typeof value === 'string' ? (pieces.service = value) && undefined : pieces.ext(key, value)),
-}
-
-const serviceVersion: Row = {
-  becomes: '`service.version` of the resource where it has none, else the span attribute `mplp.service_version`',
-  write: (pieces, key, value) => (typeof value === 'string' ? (pieces.serviceVersion = value) && undefined : pieces.ext(key, value)),
-}
-
-const timestamp: Row = {
-  becomes:
-    "the span's start or end where a start or a finish says no other, else `mplp.ext.timestamp`; the time of what has none of its own",
-  write(pieces, key, value, { kind, time, timestamp }) {
-    if ((kind !== 'start' && kind !== 'finish') || time !== timestamp) pieces.ext(key, value)
-  },
-}
-
 /** By name, of the fields of a body. What is not here is kept in `mplp.ext.*`. */
 export const BODY_ROWS: ReadonlyMap<string, Row> = new Map<string, Row>([
-  ['trace_id', read('the trace id: 32 hex digits as they are, other text by its SHA-256 and kept in `mplp.trace_id`')],
-  ['span_id', read('the span id: 16 hex digits as they are, other text by its SHA-256 and kept in `mplp.span_id`')],
-  ['parent_span_id', parent],
-  ['operation_name', name],
-  ['service_name', service],
-  ['service_version', serviceVersion],
-  ['span_kind', spanKind],
-  ['start_time', startTime],
+  ['trace_id', kinds.read('the trace id: 32 hex digits as they are, other text by its SHA-256 and kept in `mplp.trace_id`')],
+  ['span_id', kinds.read('the span id: 16 hex digits as they are, other text by its SHA-256 and kept in `mplp.span_id`')],
+  ['parent_span_id', kinds.parent],
+  ['operation_name', kinds.name],
+  ['service_name', kinds.service],
+  ['service_version', kinds.serviceVersion],
+  ['span_kind', kinds.spanKind],
+  ['start_time', kinds.startTime],
   [
     'completion_timestamp',
     { becomes: "the span's end", write: (pieces, key, value, { kind }) => (kind === 'finish' ? undefined : pieces.ext(key, value)) },
   ],
-  ['trace_state', traceState],
-  ['baggage', baggage],
-  ['context', context],
-  ...['attributes', 'span_attributes'].map((key) => [key, attributes] as const),
-  ...['resource', 'resource_attributes'].map((key) => [key, resource] as const),
-  ...['sampling', 'sampling_config', 'sampling_configuration'].map((key) => [key, sampling] as const),
-  ...['monitoring', 'monitoring_config', 'monitoring_configuration'].map((key) => [key, monitoring] as const),
-  ['expected_performance', block('mplp.expected')],
-  ...['status', 'final_status', 'span_status'].map((key) => [key, status] as const),
-  ['progress_percentage', attribute('mplp.progress')],
-  ['current_operation', operation],
-  ...['events', 'span_events'].map((key) => [key, events] as const),
-  ['span_logs', records('log records: `log_timestamp`, `log_level`, `log_message` and `log_attributes`; what else they say `mplp.ext.*`')],
+  ['trace_state', kinds.traceState],
+  ['baggage', kinds.baggage],
+  ['context', kinds.context],
+  ...['attributes', 'span_attributes'].map((key) => [key, kinds.attributes] as const),
+  ...['resource', 'resource_attributes'].map((key) => [key, kinds.resource] as const),
+  ...['sampling', 'sampling_config', 'sampling_configuration'].map((key) => [key, kinds.sampling] as const),
+  ...['monitoring', 'monitoring_config', 'monitoring_configuration'].map((key) => [key, kinds.monitoring] as const),
+  ['expected_performance', kinds.block('mplp.expected')],
+  ...['status', 'final_status', 'span_status'].map((key) => [key, kinds.status] as const),
+  ['progress_percentage', kinds.attribute('mplp.progress')],
+  ['current_operation', kinds.operation],
+  ...['events', 'span_events'].map((key) => [key, kinds.events] as const),
+  [
+    'span_logs',
+    kinds.records('log records: `log_timestamp`, `log_level`, `log_message` and `log_attributes`; what else they say `mplp.ext.*`'),
+  ],
   [
     'errors',
-    records('log records of severity ERROR: `timestamp`, `severity`, `message` and `attributes`; what else they say `mplp.ext.*`'),
+    kinds.records('log records of severity ERROR: `timestamp`, `severity`, `message` and `attributes`; what else they say `mplp.ext.*`'),
   ],
-  ['warnings', records('the same of severity WARN')],
-  ['links', links],
-  ...['performance_metrics', 'final_metrics', 'custom_metrics'].map((key) => [key, measurements] as const),
-  ['anomaly_detection_results', anomalies],
-  ['alert_evaluations', records('log records `mplp.alert`, the body the whole of each')],
-  ['execution_result', block('mplp.result')],
-  ...['trace_summary', 'performance_summary'].map((key) => [key, block('mplp.summary')] as const),
-  ...['trace_analysis', 'performance_analysis'].map((key) => [key, block('mplp.analysis')] as const),
-  ['compliance_validation', block('mplp.compliance')],
-  ['archival_information', block('mplp.archival')],
-  ['metadata', block('mplp.metadata')],
-  ['metric_source', attribute('mplp.metric_source')],
+  ['warnings', kinds.records('the same of severity WARN')],
+  ['links', kinds.links],
+  ...['performance_metrics', 'final_metrics', 'custom_metrics'].map((key) => [key, kinds.measurements] as const),
+  ['anomaly_detection_results', kinds.anomalies],
+  ['alert_evaluations', kinds.records('log records `mplp.alert`, the body the whole of each')],
+  ['execution_result', kinds.block('mplp.result')],
+  ...['trace_summary', 'performance_summary'].map((key) => [key, kinds.block('mplp.summary')] as const),
+  ...['trace_analysis', 'performance_analysis'].map((key) => [key, kinds.block('mplp.analysis')] as const),
+  ['compliance_validation', kinds.block('mplp.compliance')],
+  ['archival_information', kinds.block('mplp.archival')],
+  ['metadata', kinds.block('mplp.metadata')],
+  ['metric_source', kinds.attribute('mplp.metric_source')],
 ])
 
 const AROUND: readonly (readonly [string, Row])[] = [
-  ['message_type', read('what the message is')],
-  ['timestamp', timestamp],
-  ['message_id', attribute('mplp.message_id')],
-  ['correlation_id', attribute('mplp.correlation_id')],
-  ['sender', sender],
+  ['message_type', kinds.read('what the message is')],
+  ['timestamp', kinds.timestamp],
+  ['message_id', kinds.attribute('mplp.message_id')],
+  ['correlation_id', kinds.attribute('mplp.correlation_id')],
+  ['sender', kinds.sender],
 ]
 
 /** The fields of an envelope around its body. */
 export const ENVELOPE_ROWS: ReadonlyMap<string, Row> = new Map([
   ...AROUND,
-  ['protocol_version', read("the scope's version")],
-  ['payload', read('the body')],
+  ['protocol_version', kinds.read("the scope's version")],
+  ['payload', kinds.read('the body')],
 ])
 
 /** The fields of a flat message, which has them beside those of its body. */
-export const FLAT_ROWS: ReadonlyMap<string, Row> = new Map([...AROUND, ['version', read("the scope's version")]])
+export const FLAT_ROWS: ReadonlyMap<string, Row> = new Map([...AROUND, ['version', kinds.read("the scope's version")]])
 
 const OF_METRICS = [
   'trace_id',
