@@ -5,10 +5,11 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import type { Any } from '../otlp/fixtures/oracles.ts'
+import { admit } from '../otlp/index.ts'
 import { compactOf } from './fixtures/compact.ts'
 import { become, messageIn, NAMES, NOW, textOf } from './fixtures/executions.ts'
 import { shownLogs, shownMetrics, shownSpans } from './fixtures/shown.ts'
-import { type Dialect, executionOf, outcomeOf, spanOf } from './index.ts'
+import { type Dialect, executionOf, isRejection, outcomeOf, readMessage, spanOf } from './index.ts'
 
 for (const dialect of ['flat', 'envelope'] as const satisfies readonly Dialect[]) {
   t.test(`the ${dialect} messages of an execution become what is written in fixtures/expected-${dialect}.json`, async (t) => {
@@ -123,3 +124,46 @@ t.test('nothing is lost of what a sender adds, wherever it is', async (t) => {
   })
   t.doesNotThrow(() => fc.assert(property, { numRuns: Number(process.env['RUNS'] ?? 150) }))
 })
+
+/** Places in a message, to put something else there. */
+function placesIn(value: Any, path: Path = []): Path[] {
+  if (typeof value !== 'object' || value === null) return [path]
+  return [path, ...Object.entries(value).flatMap(([key, inner]) => placesIn(inner, [...path, key]))]
+}
+
+t.test('whatever stands in a message, it is rejected with a path or becomes valid OTLP', async (t) => {
+  let [taken, rejected] = [0, 0]
+  const names = Object.values(NAMES).flat()
+  const changes = fc.array(fc.tuple(fc.nat(), fc.jsonValue({ maxDepth: 3 })), { minLength: 1, maxLength: 4 })
+  const property = fc.property(fc.constantFrom(...names), changes, fc.boolean(), (name, changed, late) => {
+    const value = JSON.parse(textOf(name))
+    const places = placesIn(value).filter((path) => path.length > 0)
+    for (const [place, replacement] of changed) put(value, places[place % places.length]!, replacement)
+    const message = readMessage(value)
+    if (isRejection(message)) {
+      rejected++
+      if (message.faults.length === 0 || !message.faults.every(({ path, message }) => path.startsWith('/') && message !== ''))
+        throw new Error('no path')
+      return
+    }
+    taken++
+    const { part, logs, metrics } = outcomeOf(message, executionOf([]), { identity: 'operation', late, now: NOW })
+    const span = part && { bytes: spanOf(message.execution!, [part, part], { how: 'interrupted', time: NOW }), count: 1 }
+    for (const [signal, items] of [
+      ['traces', span],
+      ['logs', logs],
+      ['metrics', metrics],
+    ] as const) {
+      if (items === undefined) continue
+      const { chunk, count } = admit(signal, items.bytes)
+      if (chunk !== items.bytes || count !== items.count) throw new Error(`${signal} of ${name} are not valid`)
+    }
+  })
+  t.doesNotThrow(() => fc.assert(property, { numRuns: Number(process.env['RUNS'] ?? 400) }))
+  t.ok(taken > 50 && rejected > 50, 'both were tried')
+})
+
+function put(root: Any, path: Path, value: unknown): void {
+  const above = path.slice(0, -1).reduce<Any>((inner, key) => (typeof inner === 'object' ? inner?.[key] : undefined), root)
+  if (typeof above === 'object' && above !== null) above[path.at(-1)!] = value
+}
