@@ -345,6 +345,18 @@ t.test('a storage that cannot be written is no acceptance', async (t) => {
   t.same(await bench.tell(first), ['accepted'])
 })
 
+t.test('what is forgotten before its time is counted', async (t) => {
+  const bench = await started(t, { remember: { messages: 2, for: '10m' } })
+  await bench.clock.advance(1)
+  const first = start(1)
+  await bench.tell(first, start(2), start(3))
+  t.equal(bench.settings.counters['millrace_protocol_forgotten_early'], 1)
+  t.same(await bench.tell(first), ['accepted'], 'and taken twice')
+  await bench.clock.advance(600_001)
+  t.same(await bench.tell(start(4), start(5)), ['accepted', 'accepted'])
+  t.equal(bench.settings.counters['millrace_protocol_forgotten_early'], 2, 'whose time was over is not')
+})
+
 t.test('records of what is done go as others come', async (t) => {
   const storage = new MemoryStorage()
   const bench = await started(t, { remember: { messages: 10, for: '10m' } }, storage)

@@ -48,7 +48,13 @@ export class Executions {
     const { clock, log, meter } = settings
     const { executions, remember } = config
     this.#timeoutMs = parseDuration(config.timeout)
-    this.#known = new KnownMessages({ most: remember.messages, forMs: parseDuration(remember.for), clock })
+    const forgotten = meter.counter(
+      'millrace_protocol_forgotten_early',
+      '{message}',
+      'Accepted messages that were forgotten before `remember.for` was over: the same one again would be taken twice.',
+    )
+    const forMs = parseDuration(remember.for)
+    this.#known = new KnownMessages({ most: remember.messages, forMs, clock, forgotten: () => forgotten(1) })
     this.#table = new ExecutionTable(
       {
         maxCount: executions.max_open,

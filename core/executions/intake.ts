@@ -116,9 +116,10 @@ export class Intake {
     const told: (Told | Promise<Told>)[] = []
     for (const json of messages) {
       if ('fault' in json) told.push(rejected({}, [json.fault], 400))
-      else if (!isObject(json.value)) told.push(this.#unrecognised(json.value))
+      else if (!isObject(json.exact)) told.push(this.#unrecognised(json.exact))
       else {
-        const verdict = this.#tools.believe(json.value, origin)
+        // Every digit that was sent: what is proved of a number that no double holds must be proved of that number.
+        const verdict = this.#tools.believe(json.exact, origin)
         // In order: a message whose token is still being looked at must not be overtaken by its execution's next.
         told.push(this.#take(json, verdict instanceof Promise ? await verdict : verdict, { round, origin, deadlineMs }))
       }
@@ -129,14 +130,13 @@ export class Intake {
 
   #take(json: ParsedJson, verdict: Verdict, way: Way): Told | Promise<Told> {
     if (!verdict.ok) return this.#refuse(json.value, verdict, way.origin)
-    // What was not sealed is read exactly as it was sent.
-    const message = readMessage(verdict.message === json.value ? json.exact : verdict.message)
+    const message = readMessage(verdict.message)
     if (isRejection(message)) return rejected(referenceTo(json.value), message.faults)
     const { tenants, permit, known, table } = this.#tools
     const realm = verdict.origin.tenant
     const open = message.execution === undefined ? undefined : table.get(realm, message.execution)
     const origin = open !== undefined && message.tenant === undefined ? open.origin : tenants.of(verdict.origin, message.tenant)
-    if (!permit(message, origin, message.service ?? open?.service)) return this.#refuse(json.value, NOT_ALLOWED, origin)
+    if (!permit(message, origin, message.service ?? (open?.service || undefined))) return this.#refuse(json.value, NOT_ALLOWED, origin)
     const content = contentOf(verdict.message)
     const key = keyOf(message, verdict.origin, content)
     const earlier = known.accepted(key)

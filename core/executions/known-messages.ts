@@ -8,6 +8,8 @@ export interface KnownOptions {
   readonly most: number
   readonly forMs: number
   readonly clock: Clock
+  /** Told of each that was forgotten before its time, because too many came after it. */
+  readonly forgotten?: () => void
 }
 
 export class KnownMessages {
@@ -15,12 +17,15 @@ export class KnownMessages {
   /** Being taken: settles with whether it was accepted. */
   readonly #taking = new Map<string, Promise<boolean>>()
 
-  constructor({ most, forMs, clock }: KnownOptions) {
+  constructor({ most, forMs, clock, forgotten }: KnownOptions) {
     this.#accepted = new LRUCache<string, string>({
       max: most,
       ttl: forMs,
       perf: { now: () => clock.monotonicMs() },
       ttlResolution: 0,
+      ...(forgotten === undefined
+        ? {}
+        : { dispose: (_content, key, reason) => reason === 'evict' && this.#accepted.getRemainingTTL(key) > 0 && forgotten() }),
     })
   }
 

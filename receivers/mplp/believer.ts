@@ -2,6 +2,7 @@
 
 import type { ExecutionsTools } from '../../core/executions/index.ts'
 import type { Settings } from '../../core/index.ts'
+import { readJson } from '../../core/mplp/index.ts'
 import { MessageTrust, type TrustConfig } from '../../core/trust/index.ts'
 
 export interface Believer {
@@ -16,7 +17,15 @@ export function believer(config: TrustConfig | undefined, settings: Settings): B
   const trust = new MessageTrust(config, {
     clock: settings.clock,
     log: settings.log,
+    parse: parseExactly,
     ...(authenticator === undefined ? {} : { authenticator: settings.extension('server_auth', authenticator) }),
   })
   return { believe: (message, origin) => trust.check(message, origin), start: () => trust.start() }
+}
+
+/** As bodies are read, with every digit of a number. What is wrong with a sealed payload its sender may know: it has the key. */
+function parseExactly(text: string): unknown {
+  const [json] = readJson(Buffer.from(`[${text}]`), 'json')
+  if (json === undefined || 'fault' in json) throw new SyntaxError(json?.fault.message ?? 'empty')
+  return json.exact
 }

@@ -9,6 +9,7 @@ import {
   type ExecutionsSchema,
   LISTEN_ACCEPTED,
   listenAddressOf,
+  parseDuration,
   quoted,
   type ReceiverFactory,
   rolesFaults,
@@ -95,7 +96,7 @@ export type MplpConfig = ConfigOf<typeof schema>
 const ACTS: ReadonlySet<string> = new Set(['executions:read'])
 const MESSAGES: ReadonlySet<string> = new Set(['start', 'update', 'finish', 'metrics', 'anomaly'])
 
-function check({ endpoint, tls, auth, trust, max_request_body_size, max_in_flight_bytes }: MplpConfig): readonly ConfigFault[] {
+function check({ endpoint, tls, auth, trust, remember, max_request_body_size, max_in_flight_bytes }: MplpConfig): readonly ConfigFault[] {
   const faults: ConfigFault[] = []
   if (listenAddressOf(endpoint, 'tcp') === undefined)
     faults.push({ path: ['endpoint'], message: `found ${quoted(endpoint)}; accepted: ${LISTEN_ACCEPTED}` })
@@ -108,6 +109,10 @@ function check({ endpoint, tls, auth, trust, max_request_body_size, max_in_fligh
   if (tls !== undefined) under(['tls'], serverTlsFaults(tls))
   if (auth?.roles !== undefined) under(['auth', 'roles'], rolesFaults(auth.roles, { messages: MESSAGES, acts: ACTS }))
   if (trust !== undefined) under(['trust'], trustFaults(trust))
+  if (trust?.timestamp === 'required' && parseDuration(remember.for) < parseDuration(trust.max_age) + parseDuration(trust.max_ahead)) {
+    const message = `found ${quoted(remember.for)}; accepted: at least trust.max_age and trust.max_ahead together, or a message can be replayed`
+    faults.push({ path: ['remember', 'for'], message })
+  }
   return faults
 }
 

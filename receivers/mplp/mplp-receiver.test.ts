@@ -276,12 +276,15 @@ t.test('tenants see their own, roles decide who may do what, and what is refused
     answers: [{ status: 'rejected', errors: [{ path: '/message_type' }] }],
   })
   t.equal((await post(url, text(start('2', { service_name: 'store' })), 'application/json', as('a agent'))).status, 403)
+  const early = text(message('update_execution_trace', '3', { message_id: 'early' }))
+  t.equal((await post(url, early, 'application/json', as('a agent'))).status, 202, 'whose service is not known yet')
+  t.equal((await post(url, early, 'application/json', as('a agent'))).status, 200)
   t.equal((await fetch(`${url}/executions`, { headers: as('a agent') })).status, 403)
   t.equal((await fetch(`${url}/executions`)).status, 401)
   const { executions } = (await (await fetch(`${url}/executions?limit=9`, { headers: as('a watcher') })).json()) as {
     executions: unknown[]
   }
-  t.match(executions, [{ tenant: 'a' }])
+  t.match(executions, [{ tenant: 'a' }, { tenant: 'a' }])
   t.equal((await fetch(`${url}/executions/1/a`, { headers: as('c watcher') })).status, 404)
   t.match(records.entries, [
     { kind: 'refusal', act: 'authenticate' },
@@ -303,6 +306,12 @@ t.test('a message that does not prove what it must is rejected, and one that doe
   t.match(await post(url, text(plain)), { status: 403, answers: [{ errors: [{ path: '/security/integrity_check' }] }] })
   const sealed = { ...plain, security: { integrity_check: `hmac-sha256:${seal}` } }
   t.match(await post(url, text({ ...sealed, operation_name: 'other' })), { status: 403 })
+  const wide = text(sealed).replace('"plan"', '"plan","attributes":{"n":9007199254740992}')
+  const resealed = JSON.parse(wide) as Record<string, unknown>
+  delete resealed['security']
+  const proof = createHmac('sha256', key).update(canonicalJson(resealed)).digest('hex')
+  const changed = text({ ...resealed, security: { integrity_check: `hmac-sha256:${proof}` } }).replace('740992', '740993')
+  t.not((await post(url, changed)).status, 202, 'a digit that a double does not hold')
   t.equal((await post(url, text(sealed))).status, 202)
   t.equal((await post(url, text(sealed))).status, 200, 'replayed, it changes nothing')
 })
@@ -313,6 +322,7 @@ t.test('what a schema cannot say is checked before anything starts', async (t) =
   t.match(faults({ endpoint: 'nowhere' }), [{ path: ['endpoint'], message: /accepted/ }])
   t.match(faults({ max_in_flight_bytes: 10 }), [{ path: ['max_in_flight_bytes'] }])
   t.match(faults({ trust: { ...TRUST, integrity: 'required' } }), [{ path: ['trust', 'integrity'] }])
+  t.match(faults({ trust: { ...TRUST, timestamp: 'required' }, remember: { messages: 10, for: '1m' } }), [{ path: ['remember', 'for'] }])
   const role = { messages: ['begin'], signals: [], acts: [], services: ['*'], tenants: [] }
   t.match(faults({ auth: { authenticator: 'x', roles: { r: role } } }), [
     { path: ['auth', 'roles', 'r', 'messages', 0], message: /start, update/ },
