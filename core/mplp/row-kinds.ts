@@ -136,9 +136,10 @@ export const sampling: Row = {
   write(pieces, key, value) {
     if (!isObject(value)) return pieces.ext(key, value)
     pieces.block('mplp.sampling', value)
+    // What was not kept has no threshold that kept it.
+    if (value['sampling_decision'] === 'not_sampled') return pieces.attribute('', 'sampling.priority', 0)
     if (typeof value['sampling_rate'] === 'number') pieces.samplingRate = value['sampling_rate']
-    if (value['sampling_decision'] === 'not_sampled') pieces.attribute('', 'sampling.priority', 0)
-    else if (typeof value['sampling_priority'] === 'number') pieces.attribute('', 'sampling.priority', value['sampling_priority'])
+    if (typeof value['sampling_priority'] === 'number') pieces.attribute('', 'sampling.priority', value['sampling_priority'])
   },
 }
 

@@ -221,6 +221,11 @@ t.test('a tracestate of W3C is the span’s, with the threshold that it has', as
   t.equal(stateOf({ trace_state: 'vendor=1,ot=th:8', sampling: { sampling_rate: 0.25 } }), 'ot=th:8,vendor=1')
   t.match(stateOf({ trace_state: 'vendor=1', sampling: { sampling_rate: 0.25 } }), /^ot=(rv:[0-9a-f]{14};)?th:c,vendor=1$/)
   t.equal(stateOf({ sampling: { sampling_rate: 0 } }), '', 'nothing is never kept')
+  t.equal(
+    stateOf({ sampling: { sampling_rate: 0.5, sampling_decision: 'not_sampled' } }),
+    '',
+    'what was not kept has no threshold that kept it',
+  )
 })
 
 t.test('samplers are told of a decision and of a priority', async (t) => {
