@@ -9,12 +9,15 @@ export class Tally {
   readonly #counts: Uint32Array
   /** By rule: what was found in the item, or resource, that is being walked. */
   readonly #inside: Uint32Array
+  /** Of each count, the same frozen object every time: meters know it again. */
+  readonly #attributes: readonly MetricAttributes[]
   #any = false
 
   constructor(rules: readonly string[]) {
     this.#rules = rules
     this.#counts = new Uint32Array(rules.length * PLACES.length)
     this.#inside = new Uint32Array(rules.length)
+    this.#attributes = rules.flatMap((rule) => PLACES.map((place) => Object.freeze({ rule, place })))
   }
 
   add(rule: number, place: Place): void {
@@ -27,8 +30,7 @@ export class Tally {
   flush(add: (n: number, attributes: MetricAttributes) => void): void {
     if (!this.#any) return
     this.#any = false
-    for (const [at, count] of this.#counts.entries())
-      if (count > 0) add(count, { rule: this.#rules[Math.floor(at / PLACES.length)]!, place: PLACES[at % PLACES.length]! })
+    for (let at = 0; at < this.#counts.length; at++) if (this.#counts[at]! > 0) add(this.#counts[at]!, this.#attributes[at]!)
     this.#counts.fill(0)
   }
 
