@@ -21,10 +21,16 @@ const STRING_VALUE = 0x0a
 const KEY = 0x0a
 const VALUE = 0x12
 
+/** Keys are few: one that is known needs no decoding, and whoever looks it up finds it by identity. */
+interface KnownKey extends Finding {
+  readonly key: string
+}
+
 export class Masker<F extends Finding = Finding> {
   readonly #rules: Rules<F>
   readonly #patches: Patches = new Patches()
   readonly #texts: RecentTexts<F> = new RecentTexts()
+  readonly #keys: RecentTexts<KnownKey> | undefined
   #bytes: Buffer = EMPTY
   /** What the pass saw: the columns of its places, how many there are, and the first that does not lie before where we are. */
   #starts: Uint32Array = NONE
@@ -41,6 +47,7 @@ export class Masker<F extends Finding = Finding> {
 
   constructor(rules: Rules<F>) {
     this.#rules = rules
+    if (rules.judge !== undefined) this.#keys = new RecentTexts()
   }
 
   /** The request without what the rules take out of it; the same bytes where they take out nothing. */
@@ -56,10 +63,12 @@ export class Masker<F extends Finding = Finding> {
     this.#deleted = false
     this.#patches.begin()
     this.#texts.begin(bytes)
+    this.#keys?.begin(bytes)
     const growth = this.#walk(REQUESTS[signal], 0, bytes.length)
     const built = this.#patches.count === 0 ? chunk : this.#patches.build(bytes, growth)
     this.#bytes = EMPTY
     this.#texts.end()
+    this.#keys?.end()
     return built
   }
 
@@ -170,7 +179,7 @@ export class Masker<F extends Finding = Finding> {
     // As all SDKs write it: a key and a value, shorter than 128 bytes each.
     const value = start + 4 + bytes[start + 1]!
     const isPlain = bytes[start] === KEY && bytes[start + 1]! < 0x80 && bytes[value - 2] === VALUE && end === value + bytes[value - 1]!
-    const key = isPlain ? bytes.toString('utf8', start + 2, value - 2) : this.#key(start, end)
+    const key = isPlain ? this.#keyIn(start + 2, value - 2) : this.#key(start, end)
     switch (this.#rules.judge!(key, depth, node.place)) {
       case 'keep':
         return 0
@@ -182,6 +191,15 @@ export class Masker<F extends Finding = Finding> {
       default:
         return isPlain && this.#isDull(value, end, start) ? 0 : this.#walk(node, start, end)
     }
+  }
+
+  #keyIn(start: number, end: number): string {
+    if (start === end) return ''
+    const known = this.#keys!.get(start, end, 0)
+    if (known !== undefined) return known.key
+    const key = this.#bytes.toString('utf8', start, end)
+    this.#keys!.keep(start, end, 0, { deletes: false, key })
+    return key
   }
 
   /** An AnyValue that has neither entries nor elements, in an attribute in which nothing was seen. */
