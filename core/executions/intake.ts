@@ -27,7 +27,7 @@ import {
 } from '../mplp/index.ts'
 import type { Audit } from '../server/index.ts'
 import { FullError } from '../storage.ts'
-import { canonicalJson, type JsonObject, NotCanonicalError, type Rejection, type Verdict } from '../trust/index.ts'
+import { canonicalJson, type JsonObject, NotCanonicalError, type Rejection, type Trusted, type Verdict } from '../trust/index.ts'
 import { accepted, duplicate, type Reference, referenceTo, rejected, retry, type Told } from './answer.ts'
 import type { Departures } from './departures.ts'
 import type { KeptPart, OpenExecution } from './execution.ts'
@@ -137,7 +137,7 @@ export class Intake {
     const open = message.execution === undefined ? undefined : table.get(realm, message.execution)
     const origin = open !== undefined && message.tenant === undefined ? open.origin : tenants.of(verdict.origin, message.tenant)
     if (!permit(message, origin, message.service ?? (open?.service || undefined))) return this.#refuse(json.value, NOT_ALLOWED, origin)
-    const content = contentOf(verdict.message)
+    const content = contentOf(verdict)
     const key = keyOf(message, verdict.origin, content)
     const earlier = known.accepted(key)
     if (earlier !== undefined) return earlier === content ? duplicate(referenceTo(json.value)) : rejected(referenceTo(json.value), [REUSED])
@@ -274,16 +274,17 @@ function keyOf({ id, sender }: Message, { tenant, subject }: Origin, content: st
 }
 
 /** A digest of what a message says: not of how it is written, nor of the proofs beside it. */
-function contentOf(message: JsonObject): string {
-  const { security: _, ...said } = message
-  let text: string
+function contentOf({ message, text }: Trusted): string {
+  return hash('sha256', text ?? textOf(message), 'base64').slice(0, 22)
+}
+
+function textOf(message: JsonObject): string {
   try {
-    text = canonicalJson(said)
+    return canonicalJson(message, 'security')
   } catch (error) {
     if (!(error instanceof NotCanonicalError)) throw error
-    text = JSON.stringify(said, (_key, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value))
+    return JSON.stringify({ ...message, security: undefined }, (_key, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value))
   }
-  return hash('sha256', text, 'base64').slice(0, 22)
 }
 
 /** The word for how it goes, where the message says one. */

@@ -18,15 +18,22 @@ export const MAX_CANONICAL_DEPTH = 100
 /**
  * Members sorted by UTF-16 code units, no blanks, numbers and texts as ECMAScript writes them. Members that are `undefined` are left out and `toJSON` is
  * followed, as by JSON.stringify, so that a client's message and what is sent of it have one text.
+ * `without` names a member of the outermost object that is not part of the text.
  * @throws NotCanonicalError for NaN and infinities, lone surrogates, integers that a double cannot hold, and nesting beyond the limit.
  */
-export function canonicalJson(value: unknown): string {
+export function canonicalJson(value: unknown, without?: string): string {
   isOdd = false
+  leftOut = without
   // Engines write JSON several times faster than we do: what is in order is left to them, and what they would write otherwise is not.
   const ordered = inOrder(value, 0)
   const text = isOdd ? undefined : JSON.stringify(ordered)
-  return text === undefined || text.includes('\\ud') ? write(value, 0) : text
+  if (text !== undefined && !text.includes('\\ud')) return text
+  if (without === undefined) return write(value, 0)
+  return write({ ...(value as object), [without]: undefined }, 0)
 }
+
+/** What `without` named. */
+let leftOut: string | undefined
 
 /** What `inOrder` found is not for JSON.stringify. */
 let isOdd = false
@@ -58,18 +65,28 @@ function itemsInOrder(items: readonly unknown[], depth: number): readonly unknow
 function membersInOrder(object: Readonly<Record<string, unknown>>, depth: number): object {
   const keys = Object.keys(object)
   if (typeof object['toJSON'] === 'function') isOdd = true
-  let isChanged = sortKeys(keys)
-  const ordered: Record<string, unknown> = {}
+  let ordered: Record<string, unknown> | undefined = sortKeys(keys) ? {} : undefined
   for (let i = 0; i < keys.length; i++) {
     const key = keys[i]!
+    if (depth === 1 && key === leftOut) {
+      ordered ??= copyOf(object, keys, i)
+      continue
+    }
     // Engines put indices first whatever the order in which they were set, and this one name is none to assign to.
     if (isIndex(key) || key === '__proto__') isOdd = true
     const value = object[key]
     const own = inOrder(value, depth)
-    if (own !== value) isChanged = true
-    ordered[key] = own
+    if (own !== value) ordered ??= copyOf(object, keys, i)
+    if (ordered !== undefined) ordered[key] = own
   }
-  return isChanged ? ordered : object
+  return ordered ?? object
+}
+
+/** Of the first `count` members. */
+function copyOf(object: Readonly<Record<string, unknown>>, keys: readonly string[], count: number): Record<string, unknown> {
+  const copy: Record<string, unknown> = {}
+  for (let i = 0; i < count; i++) copy[keys[i]!] = object[keys[i]!]
+  return copy
 }
 
 /** False where they were in order. */

@@ -85,7 +85,7 @@ export class MessageTrust {
 
   #checkRest(message: JsonObject, origin: Origin): Verdict {
     const sender = this.#keys.of(senderIdIn(message) ?? origin.subject)
-    return this.#stranger(sender, origin) ?? this.#untimely(message) ?? this.#unproved(message, sender) ?? this.#opened(message, origin)
+    return this.#stranger(sender, origin) ?? this.#untimely(message) ?? this.#proved(message, sender, origin)
   }
 
   #stranger({ subjects }: Sender, { subject }: Origin): Rejection | undefined {
@@ -104,22 +104,20 @@ export class MessageTrust {
     return rejection('untrusted', '/timestamp', 'it is too far from now')
   }
 
-  #unproved(message: JsonObject, sender: Sender): Rejection | undefined {
+  #proved(message: JsonObject, sender: Sender, origin: Origin): Verdict {
     const { integrity, signature } = this.#config
-    if (integrity === 'off' && signature === 'off') return undefined
+    if (integrity === 'off' && signature === 'off') return this.#opened(message, origin)
     const { security } = message
     if (security !== undefined && !isObject(security)) return rejection('malformed', '/security', 'accepted: an object')
     const { integrity_check: seal, message_signature: signed } = security ?? {}
-    if (isAsked(integrity, seal) || isAsked(signature, signed)) {
-      try {
-        const text = provedText(message)
-        return this.#unsealed(seal, text, sender) ?? this.#unsigned(signed, text, sender)
-      } catch (error) {
-        if (!(error instanceof NotCanonicalError)) throw error
-        return rejection('malformed', error.path, `it has no canonical form: ${error.message}`)
-      }
+    if (!isAsked(integrity, seal) && !isAsked(signature, signed)) return this.#opened(message, origin)
+    try {
+      const text = provedText(message)
+      return this.#unsealed(seal, text, sender) ?? this.#unsigned(signed, text, sender) ?? this.#opened(message, origin, text)
+    } catch (error) {
+      if (!(error instanceof NotCanonicalError)) throw error
+      return rejection('malformed', error.path, `it has no canonical form: ${error.message}`)
     }
-    return undefined
   }
 
   #unsealed(found: unknown, text: string, { integrity: key }: Sender): Rejection | undefined {
@@ -141,11 +139,11 @@ export class MessageTrust {
     return isGood ? undefined : rejection('untrusted', path, 'it does not fit the message')
   }
 
-  #opened(message: JsonObject, origin: Origin): Verdict {
+  #opened(message: JsonObject, origin: Origin, text?: string): Verdict {
     const { encryption } = this.#config
     const { payload } = message
     if (!isSealed(payload)) {
-      if (encryption !== 'required') return { ok: true, message, origin }
+      if (encryption !== 'required') return text === undefined ? { ok: true, message, origin } : { ok: true, message, origin, text }
       return rejection('untrusted', '/payload', 'it is readable; a sealed one is needed here')
     }
     if (encryption === 'off') return rejection('untrusted', '/payload', 'it is sealed, and nothing sealed is taken here')

@@ -16,8 +16,7 @@ const SIGNATURE = /^(ed25519|rs256):([A-Za-z0-9+/]+={0,2})$/
 
 /** What is proved is proved of this text. */
 export function provedText(message: JsonObject): string {
-  const { security: _, ...rest } = message
-  return canonicalJson(rest)
+  return canonicalJson(message, 'security')
 }
 
 export function isIntegrityProof(found: unknown, text: string, key: KeyObject): boolean {

@@ -17,6 +17,8 @@ export interface Trusted {
   readonly message: JsonObject
   /** Whom the token in the message names, where that was checked; otherwise the connection's. */
   readonly origin: Origin
+  /** The canonical form of `message` without its `security`, where it was made to check that. */
+  readonly text?: string
 }
 
 export interface Rejection {
