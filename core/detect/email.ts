@@ -49,11 +49,23 @@ function localStart(text: string, end: number, free: number): number {
   return isPassword(text, end - local.length) ? -1 : end - local.length
 }
 
-/** Backwards, character by character: a pattern would begin anew at every one. */
+/** Backwards, character by character: a pattern would begin anew at every one. In ASCII without escapes by a table, which is quicker. */
 function lastOf(before: string): string | undefined {
-  const local = LOCAL.exec(before.slice(-LONGEST_LOCAL))?.[0]
-  return local?.replace(/^[.'`&*!#$^~-]+/, '')
+  const first = Math.max(0, before.length - LONGEST_LOCAL)
+  let start = before.length
+  for (; start > first; start--) {
+    const code = before.charCodeAt(start - 1)
+    if (code > 0x7f || code === PERCENT) return LOCAL.exec(before.slice(-LONGEST_LOCAL))?.[0].replace(NOT_FIRST, '')
+    if (IN_LOCAL[code] === 0) break
+  }
+  while (start < before.length && NOT_FIRST.test(before[start]!)) start++
+  return before.slice(start)
 }
+
+const PERCENT = 0x25
+const NOT_FIRST = /^[.'`&*!#$^~-]+/
+/** The characters of `LOCAL` in ASCII. */
+const IN_LOCAL: Uint8Array = Uint8Array.from({ length: 128 }, (_, code) => (/[\w.+'!#$&*^`~-]/.test(String.fromCharCode(code)) ? 1 : 0))
 
 /** `scheme://user:password@host` is no address: `url_secret` finds what is secret in it. */
 function isPassword(text: string, start: number): boolean {
