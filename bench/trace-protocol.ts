@@ -67,9 +67,10 @@ for (let i = 0; i < ROUNDS + 3; i++) {
   }
   all.push(costOf(round) / count)
 }
-const median = (values: readonly number[]): string =>
-  values
-    .slice(3)
-    .sort((a, b) => a - b)
-    [Math.floor(ROUNDS / 2)]!.toFixed(2)
+
+function median(values: readonly number[]): string {
+  const sorted = values.slice(3).sort((a, b) => a - b)
+  return sorted[Math.floor(ROUNDS / 2)]!.toFixed(2)
+}
+
 process.stdout.write(`${median(all)} µs of CPU a message; JSON.parse alone ${median(parsing)}; ${Math.round(written / 1e6)} MB written\n`)
