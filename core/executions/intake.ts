@@ -136,7 +136,9 @@ export class Intake {
     const realm = verdict.origin.tenant
     const open = message.execution === undefined ? undefined : table.get(realm, message.execution)
     const origin = open !== undefined && message.tenant === undefined ? open.origin : tenants.of(verdict.origin, message.tenant)
-    if (!permit(message, origin, message.service ?? (open?.service || undefined))) return this.#refuse(json.value, NOT_ALLOWED, origin)
+    // As whoever sends this message: the execution may be somebody else's, who may do more.
+    const sender = tenants.of(verdict.origin, origin.tenant || undefined)
+    if (!permit(message, sender, message.service ?? (open?.service || undefined))) return this.#refuse(json.value, NOT_ALLOWED, sender)
     const content = contentOf(verdict)
     const key = keyOf(message, verdict.origin, content)
     const earlier = known.accepted(key)
