@@ -1,9 +1,11 @@
 // The door to open executions: receivers of the trace protocol make an `Executions`. It loads ajv: import it where a receiver is created.
 
 export type { Answer, Told } from './answer.ts'
+export { type Believer, believer } from './believer.ts'
 export type { OpenExecution } from './execution.ts'
 export { Executions, type ExecutionsTools } from './executions.ts'
 export type { Permit } from './intake.ts'
 export type { ExecutionsConfig } from './options.ts'
+export { READ, type Sees, seenBy } from './sight.ts'
 export type { ExecutionDetails, ExecutionView } from './view.ts'
 export type { ExecutionEvent, Happening } from './watchers.ts'

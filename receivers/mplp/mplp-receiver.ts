@@ -1,6 +1,6 @@
 // Receiver `mplp` at work: a door of HTTP, and behind it the executions.
 
-import { Executions, type Permit } from '../../core/executions/index.ts'
+import { believer, Executions, type Permit } from '../../core/executions/index.ts'
 import { type Consumer, parseDuration, type Receiver, type Settings, type Signal } from '../../core/index.ts'
 import {
   ByteBudget,
@@ -12,7 +12,6 @@ import {
   ServerTls,
 } from '../../core/server/index.ts'
 import { permits } from '../../core/trust/index.ts'
-import { believer } from './believer.ts'
 import type { MplpConfig } from './factory.ts'
 import { takeMessages } from './messages.ts'
 import { openPages } from './pages.ts'
@@ -54,7 +53,7 @@ export class MplpReceiver implements Receiver {
       ...guard,
       ...(config.max_connections === undefined ? {} : { maxConnections: config.max_connections }),
     })
-    door.post(MESSAGES_PATH, (body, exchange) => takeMessages(executions, body, exchange), SPEECH)
+    door.post(MESSAGES_PATH, (body, exchange) => takeMessages(executions, body, exchange, config.max_messages), SPEECH)
     openPages(door, executions, { clock: settings.clock, roles, audit: guard.audit })
     return new MplpReceiver(door, executions, start, settings)
   }

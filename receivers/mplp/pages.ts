@@ -1,21 +1,18 @@
 // `GET /executions`, one by its ids, and a stream of what happens to them: for people, and for dashboards.
 
-import type { ExecutionEvent, Executions, OpenExecution } from '../../core/executions/index.ts'
-import { type Clock, type Origin, parseDuration } from '../../core/index.ts'
+import { type ExecutionEvent, type Executions, READ, type Sees, seenBy } from '../../core/executions/index.ts'
+import { type Clock, parseDuration } from '../../core/index.ts'
 import { type Audit, badRequest, type EventStream, type HttpDoor, type HttpQuery } from '../../core/server/index.ts'
 import { permits, type RolesConfig } from '../../core/trust/index.ts'
 import { SPEECH } from './speech.ts'
 
 const PATH = '/executions'
-const READ = 'executions:read'
 const MOST = 1000
 const DEFAULT_LIMIT = 100
 /** Past it a reader of events is told how many it has missed. */
 const MOST_WAITING_BYTES = 1 << 20
 /** So that whoever stands between knows that the stream lives. */
 const HEARTBEAT_MS = 15_000
-
-type Sees = (execution: OpenExecution) => boolean
 
 export interface PagesOptions {
   readonly clock: Clock
@@ -40,12 +37,6 @@ export function openPages(door: HttpDoor, executions: Executions, { clock, roles
   open(PATH, (query, mine) => list(query, mine, executions, clock))
   open(`${PATH}/events`, (query, mine) => follow(query, mine, executions, clock))
   open(`${PATH}/:trace_id/:span_id`, (query, mine) => show(query, mine, executions))
-}
-
-/** Whoever has no tenant and needs no role sees all; others their own tenant's, and what their roles are for. */
-function seenBy(origin: Origin, roles: RolesConfig | undefined): Sees {
-  if (roles === undefined) return origin.tenant === '' ? () => true : (execution) => execution.origin.tenant === origin.tenant
-  return ({ origin: { tenant }, service }) => permits(roles, origin, { act: READ, tenant, ...(service === '' ? {} : { service }) })
 }
 
 function list(query: HttpQuery, mine: Sees, executions: Executions, clock: Clock): void {

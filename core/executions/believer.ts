@@ -1,9 +1,9 @@
-// What of a message must be proved, from the receiver's `trust` section.
+// What of a message must be proved, from the `trust` section of a receiver: each makes one for its executions.
 
-import type { ExecutionsTools } from '../../core/executions/index.ts'
-import type { Settings } from '../../core/index.ts'
-import { readJson } from '../../core/mplp/index.ts'
-import { MessageTrust, type TrustConfig } from '../../core/trust/index.ts'
+import type { Settings } from '../component.ts'
+import { readJson } from '../mplp/index.ts'
+import { MessageTrust, type TrustConfig } from '../trust/index.ts'
+import type { ExecutionsTools } from './executions.ts'
 
 export interface Believer {
   readonly believe: ExecutionsTools['believe']
