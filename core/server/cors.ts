@@ -24,7 +24,7 @@ export class Cors {
 
   constructor({ allowed_origins, allowed_headers, exposed_headers, max_age }: CorsOptions) {
     const listed = allowed_origins.filter((origin) => origin !== '*')
-    this.#origins = listed.map((origin) => new RegExp(`^${origin.split('*').map(escapePattern).join('[^/]*')}$`, 'i'))
+    this.#origins = listed.map((origin) => originPattern(origin))
     this.#isAnyOrigin = listed.length < allowed_origins.length
     this.#headers = new Set([...ALWAYS, ...allowed_headers.map((name) => name.toLowerCase())])
     this.#exposed = exposed_headers.join(', ')
@@ -68,6 +68,11 @@ export class Cors {
 
 function forbidden(message: string): Refusal {
   return { ...badRequest(message), httpStatus: 403 }
+}
+
+/** `*` stands for any part of an origin; alone, for every one. */
+export function originPattern(origin: string): RegExp {
+  return new RegExp(`^${origin.split('*').map(escapePattern).join('[^/]*')}$`, 'i')
 }
 
 function escapePattern(text: string): string {
