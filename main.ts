@@ -11,7 +11,11 @@ const OLDEST_NODE = 24
 
 async function builtIn(): Promise<Factories> {
   const [receivers, processors, exporters, connectors, extensions] = await Promise.all([
-    all<ReceiverFactory>(import('./receivers/mplp/factory.ts'), import('./receivers/otlp/factory.ts')),
+    all<ReceiverFactory>(
+      import('./receivers/mplp/factory.ts'),
+      import('./receivers/otlp/factory.ts'),
+      import('./receivers/websocket/factory.ts'),
+    ),
     all<ProcessorFactory>(
       import('./processors/attributes/factory.ts'),
       import('./processors/batch/factory.ts'),
