@@ -92,15 +92,14 @@ export class Departures {
 
   /** False where some must be offered again. */
   async #offer(some: readonly (readonly [OpenExecution, Ending['how']])[], deadlineMs: number): Promise<boolean> {
-    const { clock, log, newRound, left } = this.#tools
+    const { table, clock, log, newRound, left } = this.#tools
     const round = newRound()
     const time = BigInt(clock.now().getTime()) * 1_000_000n
     const { promise: left_, resolve } = Promise.withResolvers<void>()
     const going: [OpenExecution, Ending['how'], Place | undefined][] = []
     for (const [execution, how] of some) {
       if (execution.leaving !== undefined) continue
-      const parts = execution.parts.map(({ bytes }) => bytes)
-      const bytes = spanOf(execution.id, parts, how === 'finished' ? { how } : { how, time })
+      const bytes = spanOf(execution.id, table.bytesOf(execution), how === 'finished' ? { how } : { how, time })
       execution.leaving = left_
       going.push([execution, how, round.add('traces', execution.origin, { bytes, count: 1 })])
     }

@@ -2,10 +2,10 @@
 
 import type { Origin } from '../batch.ts'
 import type { Position } from '../storage.ts'
+import type { Lodger } from './slabs.ts'
 
 /** What one message added. */
-export interface KeptPart {
-  readonly bytes: Uint8Array
+export interface KeptPart extends Lodger {
   /** By which message it came, and a digest of what that said: for whoever remembers messages across a restart. */
   readonly key: string
   readonly content: string
@@ -26,7 +26,7 @@ export interface OpenExecution {
   readonly openedMs: number
   readonly openedAtMs: number
   /** In the order in which they came. */
-  readonly parts: KeptPart[]
+  parts: readonly KeptPart[]
   /** What it takes in memory, roughly. */
   bytes: number
   hasStart: boolean
@@ -45,3 +45,7 @@ export const PART_BYTES = 250
 
 export const traceIdOf = ({ id }: OpenExecution): string => id.slice(0, 32)
 export const spanIdOf = ({ id }: OpenExecution): string => id.slice(32)
+
+export function newPart(key: string, content: string, position?: Position): KeptPart {
+  return { slab: undefined, start: 0, length: 0, key, content, position }
+}

@@ -107,8 +107,8 @@ t.test('the same message again is a duplicate, its id with another content is re
 
 t.test('a copy that comes while the first is on its way waits for it', async (t) => {
   const bench = await started(t)
-  const end = finish(1)
   await bench.tell(start(1))
+  const end = finish(1)
   bench.downstream.hold()
   const first = bench.tell(end)
   const copy = bench.tell(end)
@@ -121,8 +121,8 @@ t.test('a copy that comes while the first is on its way waits for it', async (t)
 
 t.test('what waits for one before it is told to come again when its time is over', async (t) => {
   const bench = await started(t)
-  const end = finish(1)
   await bench.tell(start(1))
+  const end = finish(1)
   bench.downstream.hold()
   const first = bench.tell(end)
   const copy = bench.tell(end)

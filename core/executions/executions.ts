@@ -152,7 +152,7 @@ export class Executions {
   details(traceId: string, spanId: string, sees: (execution: OpenExecution) => boolean): ExecutionDetails | undefined {
     const { clock } = this.#tools.settings
     for (const execution of this.#table.withId(hexOf(traceIdOf(traceId), spanIdOf(spanId)))) {
-      if (sees(execution)) return detailsOf(execution, clock.monotonicMs(), clock.now().getTime())
+      if (sees(execution)) return detailsOf(execution, this.#table.bytesOf(execution), clock.monotonicMs(), clock.now().getTime())
     }
     return undefined
   }

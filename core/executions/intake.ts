@@ -21,6 +21,7 @@ import {
   outcomeOf,
   type ParsedJson,
   readMessage,
+  reversedIn,
   spanOf,
   stringIn,
   UNKNOWN,
@@ -30,7 +31,7 @@ import { FullError } from '../storage.ts'
 import { canonicalJson, type JsonObject, NotCanonicalError, type Rejection, type Trusted, type Verdict } from '../trust/index.ts'
 import { accepted, duplicate, type Reference, referenceTo, rejected, retry, type Told } from './answer.ts'
 import type { Departures } from './departures.ts'
-import type { KeptPart, OpenExecution } from './execution.ts'
+import { type KeptPart, newPart, type OpenExecution } from './execution.ts'
 import type { KnownMessages } from './known-messages.ts'
 import { type Failure, failureOf, type Place, type Round } from './round.ts'
 import type { ExecutionTable } from './table.ts'
@@ -61,7 +62,7 @@ export interface IntakeTools {
 /** What survives a crash: see journal.ts. Without storage, nothing does, and all of it settles at once. */
 export interface Journal {
   /** The part is in the table, and was accepted. */
-  keep(execution: OpenExecution, part: KeptPart): Promise<void> | undefined
+  keep(execution: OpenExecution, part: KeptPart, bytes: Uint8Array): Promise<void> | undefined
   /** The execution has ended: its parts are not needed any more, its messages stay known. */
   end(execution: OpenExecution): Promise<void> | undefined
   /** A message that adds to no execution was accepted. */
@@ -165,18 +166,21 @@ export class Intake {
     const { message, realm, origin, key, content } = believed
     const { table, known, measurements, identity, clock } = this.#tools
     const id = message.execution
+    const facts = this.#factsOf(open)
+    const reversed = reversedIn(message, facts)
+    if (reversed !== undefined) return rejected(referenceTo(message.whole), [reversed])
     if (id !== undefined && !table.hasRoom(open, message.kind)) return retry(referenceTo(message.whole), 'too many executions are open')
     let window: Promise<Failure | undefined> | undefined
     const add = (...measured: Measured): void => void (window = measurements!.add(origin, deadlineMs, ...measured))
-    const produced = outcomeOf(message, this.#factsOf(open), {
+    const produced = outcomeOf(message, facts, {
       identity,
       window: measurements && { add },
       // Measurements alone begin nothing.
       late: id === undefined || table.hasEnded(realm, id) || (open === undefined && message.kind === 'metrics'),
       now: BigInt(clock.now().getTime()) * 1_000_000n,
     })
-    const part: KeptPart | undefined = produced.part && { bytes: produced.part, key, content, position: undefined }
-    const execution = part && table.add({ ...message, status: statusOf(message) }, { id: id!, realm, origin }, part)
+    const part = produced.part && newPart(key, content)
+    const execution = part && table.add({ ...message, status: statusOf(message) }, { id: id!, realm, origin }, part, produced.part)
     const { promise, resolve } = Promise.withResolvers<boolean>()
     known.take(key, promise)
     const places: Place[] = []
@@ -189,7 +193,7 @@ export class Intake {
     const ends = execution !== undefined && execution.hasStart && execution.hasFinish
     if (ends) {
       execution.leaving = promise.then(() => {})
-      send('traces', execution.origin, { bytes: spanOf(id!, bytesOf(execution), FINISHED), count: 1 })
+      send('traces', execution.origin, { bytes: spanOf(id!, table.bytesOf(execution), FINISHED), count: 1 })
     }
     const { kind } = message
     const taking: Taking = { reference: referenceTo(message.whole), kind, key, content, places, window, part, execution, ends }
@@ -225,7 +229,7 @@ export class Intake {
     const { journal, table, known, departures, happened } = this.#tools
     if (execution === undefined) await journal.seen(key, content)
     else if (ends) await journal.end(execution)
-    else await journal.keep(execution, part!)
+    else await journal.keep(execution, part!, table.bytesIn(part!))
     known.accept(key, content)
     if (execution === undefined) return
     if (ends) {
@@ -249,7 +253,7 @@ export class Intake {
     if (open === undefined) return UNKNOWN
     const known = this.#facts.get(open)
     if (known?.parts === open.parts.length) return known.execution
-    const execution = executionOf(bytesOf(open))
+    const execution = executionOf(this.#tools.table.bytesOf(open))
     this.#facts.set(open, { parts: open.parts.length, execution })
     return execution
   }
@@ -277,7 +281,7 @@ function keyOf({ id, sender }: Message, { tenant, subject }: Origin, content: st
 
 /** A digest of what a message says: not of how it is written, nor of the proofs beside it. */
 function contentOf({ message, text }: Trusted): string {
-  return hash('sha256', text ?? textOf(message), 'base64').slice(0, 22)
+  return hash('sha256', text ?? textOf(message), 'base64')
 }
 
 function textOf(message: JsonObject): string {
@@ -293,8 +297,4 @@ function textOf(message: JsonObject): string {
 function statusOf({ body }: Message): string | undefined {
   const ended = objectIn(body, 'final_status') ?? objectIn(body, 'span_status') ?? objectIn(body, 'status')
   return stringIn(body, 'status') ?? stringIn(ended, 'code') ?? stringIn(ended, 'status_code')
-}
-
-function bytesOf({ parts }: OpenExecution): Uint8Array[] {
-  return parts.map(({ bytes }) => bytes)
 }

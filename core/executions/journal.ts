@@ -14,7 +14,7 @@ import type { Clock } from '../clock.ts'
 import { readPart } from '../mplp/index.ts'
 import { Origins, type StoredOrigin, storedOriginOf } from '../pipeline/batch-record.ts'
 import type { DurableLog, Position } from '../storage.ts'
-import type { KeptPart, OpenExecution } from './execution.ts'
+import { type KeptPart, newPart, type OpenExecution } from './execution.ts'
 import type { Journal } from './intake.ts'
 import type { KnownMessages } from './known-messages.ts'
 import type { ExecutionTable } from './table.ts'
@@ -76,10 +76,10 @@ export class DurableJournal implements Journal {
     }
   }
 
-  async keep(execution: OpenExecution, part: KeptPart): Promise<void> {
+  async keep(execution: OpenExecution, part: KeptPart, bytes: Uint8Array): Promise<void> {
     const { id, openedAtMs } = execution
     const head: Head = { x: id, ...placeIn(execution), t: openedAtMs, k: part.key, c: part.content }
-    part.position = await this.#log.append(encode(PART, head, part.bytes))
+    part.position = await this.#log.append(encode(PART, head, bytes))
   }
 
   async end({ id, realm, parts }: OpenExecution): Promise<void> {
@@ -101,9 +101,8 @@ export class DurableJournal implements Journal {
     if (bytes[0] === PART) {
       const { x: id, t, k, c } = head as Required<Head>
       if (table.hasEnded(realm, id)) return this.#release(position)
-      // Out of the page that it was read with.
-      const part = Buffer.from(bytes.subarray(start))
-      table.restore({ id, realm, origin: origins.of(head.o) }, t, { bytes: part, key: k, content: c, position }, readPart(part))
+      const part = bytes.subarray(start)
+      table.restore({ id, realm, origin: origins.of(head.o) }, t, newPart(k, c, position), part, readPart(part))
       known.accept(k, c)
       return
     }

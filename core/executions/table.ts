@@ -5,6 +5,7 @@ import { LRUCache } from 'lru-cache'
 import type { Clock } from '../clock.ts'
 import type { Message } from '../mplp/index.ts'
 import { EXECUTION_BYTES, type KeptPart, type OpenExecution, PART_BYTES } from './execution.ts'
+import { Slabs } from './slabs.ts'
 
 export interface TableOptions {
   readonly maxCount: number
@@ -31,6 +32,8 @@ export class ExecutionTable {
   readonly #ended: LRUCache<string, true>
   /** Those whose time is not over, in the order in which they were opened. */
   readonly #inTime = new Set<OpenExecution>()
+  readonly #slabs: Slabs
+  readonly #words = new Words()
   #bytes = 0
   #opened = 0
   #timer: { readonly dueMs: number; readonly waiting: { cancel(): void } } | undefined
@@ -38,6 +41,7 @@ export class ExecutionTable {
 
   constructor(options: TableOptions, overdue: (executions: readonly OpenExecution[], why: Overdue) => void) {
     this.#options = options
+    this.#slabs = new Slabs(options.clock)
     this.#overdue = overdue
     this.#ended = new LRUCache({ max: options.rememberedEnds })
   }
@@ -53,6 +57,20 @@ export class ExecutionTable {
   get oldestAgeMs(): number {
     const first = this.#first()
     return first === undefined ? 0 : this.#options.clock.monotonicMs() - first.openedMs
+  }
+
+  /** What its parts take as they lie there. */
+  get partBytes(): number {
+    return this.#slabs.bytes
+  }
+
+  /** Its parts, in the order in which they came. */
+  bytesOf({ parts }: OpenExecution): Uint8Array[] {
+    return parts.map((part) => this.#slabs.bytesIn(part))
+  }
+
+  bytesIn(part: KeptPart): Uint8Array {
+    return this.#slabs.bytesIn(part)
   }
 
   values(): IterableIterator<OpenExecution> {
@@ -80,31 +98,31 @@ export class ExecutionTable {
   }
 
   /** Opens the execution where it is not. `origin` is the message's: the first that names a tenant says whose the execution is. */
-  add(facts: Facts, { id, realm, origin }: Place, part: KeptPart): OpenExecution {
+  add(facts: Facts, { id, realm, origin }: Place, part: KeptPart, bytes: Uint8Array): OpenExecution {
     const { clock } = this.#options
     const execution = this.get(realm, id) ?? this.#begin({ id, realm, origin }, clock.monotonicMs(), clock.now().getTime())
     if (execution.origin.tenant === '') execution.origin = origin
-    this.#put(execution, part)
+    this.#put(execution, part, bytes)
     this.#note(execution, facts)
     return execution
   }
 
   /** What an earlier run left, in the order in which it came. `openedAtMs` is by the wall clock. */
-  restore(place: Place, openedAtMs: number, part: KeptPart, facts: Facts): void {
+  restore(place: Place, openedAtMs: number, part: KeptPart, bytes: Uint8Array, facts: Facts): void {
     const { clock } = this.#options
     const ageMs = Math.max(0, clock.now().getTime() - openedAtMs)
     const execution = this.get(place.realm, place.id) ?? this.#begin(place, clock.monotonicMs() - ageMs, openedAtMs)
     if (execution.origin.tenant === '') execution.origin = place.origin
-    this.#put(execution, part)
+    this.#put(execution, part, bytes)
     this.#note(execution, facts)
   }
 
   /** The message was not accepted after all: nothing of it stays. */
   takeBack(execution: OpenExecution, part: KeptPart, { kind }: Pick<Facts, 'kind'>): void {
-    const index = execution.parts.indexOf(part)
-    if (index < 0) return
-    execution.parts.splice(index, 1)
-    this.#weigh(execution, -part.bytes.length - PART_BYTES)
+    if (!execution.parts.includes(part)) return
+    execution.parts = execution.parts.filter((other) => other !== part)
+    this.#slabs.free(part)
+    this.#weigh(execution, -part.length - PART_BYTES)
     if (kind === 'finish') {
       execution.hasFinish = false
       this.#startless.delete(execution)
@@ -129,6 +147,7 @@ export class ExecutionTable {
   stop(): void {
     this.#stopped = true
     this.#timer?.waiting.cancel()
+    this.#slabs.stop()
   }
 
   #begin({ id, realm, origin }: Place, openedMs: number, openedAtMs: number): OpenExecution {
@@ -155,9 +174,11 @@ export class ExecutionTable {
     return execution
   }
 
-  #put(execution: OpenExecution, part: KeptPart): void {
-    execution.parts.push(part)
-    this.#weigh(execution, part.bytes.length + PART_BYTES)
+  #put(execution: OpenExecution, part: KeptPart, bytes: Uint8Array): void {
+    this.#slabs.add(part, bytes)
+    // Lists that grow by themselves have room for sixteen more: most executions have three parts.
+    execution.parts = [...execution.parts, part]
+    this.#weigh(execution, part.length + PART_BYTES)
   }
 
   #note(execution: OpenExecution, { kind, service, operation, status }: Facts): void {
@@ -167,9 +188,9 @@ export class ExecutionTable {
     }
     if (kind === 'finish') execution.hasFinish = true
     this.#waitForStart(execution)
-    if (service) execution.service = service
-    if (operation) execution.operation = operation
-    if (status) execution.status = status
+    if (service) execution.service = this.#words.of(service)
+    if (operation) execution.operation = this.#words.of(operation)
+    if (status) execution.status = this.#words.of(status)
   }
 
   #waitForStart(execution: OpenExecution): void {
@@ -189,6 +210,7 @@ export class ExecutionTable {
     this.#startless.delete(execution)
     this.#inTime.delete(execution)
     this.#bytes -= execution.bytes
+    for (const part of execution.parts) this.#slabs.free(part)
   }
 
   #first(): OpenExecution | undefined {
@@ -230,6 +252,17 @@ export class ExecutionTable {
     if (nextMs < Infinity) this.#arm(nextMs)
     if (startless.length > 0) this.#overdue(startless, 'finished')
     if (late.length > 0) this.#overdue(late, 'timeout')
+  }
+}
+
+/** One text for all that are alike: names of services and operations come with every message anew. */
+class Words {
+  readonly #known = new LRUCache<string, string>({ max: 10_000 })
+
+  of(word: string): string {
+    const known = this.#known.get(word)
+    if (known === undefined) this.#known.set(word, word)
+    return known ?? word
   }
 }
 

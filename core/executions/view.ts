@@ -48,8 +48,7 @@ export function viewOf(execution: OpenExecution, nowMs: number): ExecutionView {
 }
 
 /** `now` is by the wall clock, in milliseconds since 1970. */
-export function detailsOf(execution: OpenExecution, nowMs: number, now: number): ExecutionDetails {
-  const parts = execution.parts.map(({ bytes }) => bytes)
+export function detailsOf(execution: OpenExecution, parts: readonly Uint8Array[], nowMs: number, now: number): ExecutionDetails {
   const updates = parts.map((part) => {
     const { kind, time, status } = readPart(part)
     return { kind, time: rfc3339(time), status }

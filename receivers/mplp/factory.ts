@@ -44,6 +44,12 @@ export const schema = {
       default: 8_388_608,
       description: 'The largest request, in bytes after decompression. Larger ones are answered 413.',
     },
+    max_messages: {
+      type: 'integer',
+      minimum: 1,
+      default: 10_000,
+      description: 'How many messages a request may hold. One with more is answered 413.',
+    },
     max_in_flight_bytes: {
       type: 'integer',
       format: 'bytes',

@@ -2,12 +2,16 @@
 
 import type { Executions, Told } from '../../core/executions/index.ts'
 import { readJson } from '../../core/mplp/index.ts'
-import { badRequest, type HttpExchange, unavailable } from '../../core/server/index.ts'
+import { badRequest, type HttpExchange, type Refusal, unavailable } from '../../core/server/index.ts'
 import { LINES } from './speech.ts'
 
-export function takeMessages(executions: Executions, body: Uint8Array, exchange: HttpExchange): void {
+/** `most` is how many messages a request may have: each has an answer, however small it is. */
+export function takeMessages(executions: Executions, body: Uint8Array, exchange: HttpExchange, most: number): void {
   const form = LINES.has(exchange.mediaType) ? 'lines' : 'json'
-  executions.take(readJson(body, form), exchange.origin).then(
+  // A list is parsed as a whole, lines one by one.
+  const messages = form === 'json' ? [...readJson(body, form)] : readJson(body, form)
+  if ((Array.isArray(messages) ? messages.length : linesIn(body, most)) > most) return exchange.refuse(tooMany(most))
+  executions.take(messages, exchange.origin).then(
     (told) => answer(told, form === 'lines' ? 'lines' : isList(body) ? 'list' : 'one', exchange),
     (error: unknown) => exchange.refuse(unavailable(error instanceof Error ? error.message : String(error))),
   )
@@ -27,6 +31,17 @@ function statusOf(told: readonly Told[]): number {
   const statuses = new Set(told.map(({ httpStatus }) => httpStatus))
   if (statuses.size === 1) return told[0]!.httpStatus
   return told.every(({ httpStatus }) => httpStatus < 300) ? 202 : 207
+}
+
+/** Counted no further than one more than `most`. */
+function linesIn(body: Uint8Array, most: number): number {
+  let lines = 1
+  for (let at = body.indexOf(0x0a); at >= 0 && lines <= most; at = body.indexOf(0x0a, at + 1)) if (at < body.length - 1) lines++
+  return lines
+}
+
+function tooMany(most: number): Refusal {
+  return { ...badRequest(`the request holds more than ${most} messages`), httpStatus: 413 }
 }
 
 /** JSON that begins with a bracket is a list. */

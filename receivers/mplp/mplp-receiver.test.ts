@@ -38,6 +38,7 @@ const CONFIG: MplpConfig = {
   timeout: '8s',
   max_request_body_size: 1_000_000,
   max_in_flight_bytes: 10_000_000,
+  max_messages: 1000,
   read_header_timeout: '10s',
   read_timeout: '60s',
   write_timeout: '30s',
@@ -174,6 +175,23 @@ t.test('what is wrong is rejected with its path, its neighbours are taken, and n
   t.equal(downstream.count, 0)
   const { executions } = (await (await fetch(`${url}/executions`)).json()) as { executions: unknown[] }
   t.equal(executions.length, 2)
+})
+
+t.test('very many messages are refused as one, however small they are', async (t) => {
+  const { url } = await open(t)
+  t.match(await post(url, `[${'1,'.repeat(1000)}1]`), { status: 413, answers: [{ errors: [{ message: /more than 1000 messages/ }] }] })
+  t.match(await post(url, '1\n'.repeat(1001), 'application/x-ndjson'), { status: 413 })
+  t.equal((await post(url, '1\n'.repeat(1000), 'application/x-ndjson')).answers.length, 1000)
+})
+
+t.test('an end before the beginning is rejected, and the execution goes on', async (t) => {
+  const { url, downstream } = await open(t)
+  const begin = start('1')
+  await post(url, text(begin))
+  const early = finish('1', { timestamp: '2020-01-01T00:00:00Z' })
+  t.match(await post(url, text(early)), { status: 422, answers: [{ errors: [{ path: '/timestamp' }] }] })
+  t.equal(downstream.spans().length, 0)
+  t.equal((await post(url, text(finish('1')))).status, 202)
 })
 
 t.test('what downstream says, the sender is told', async (t) => {
