@@ -196,8 +196,8 @@ t.test('an end before the beginning is rejected, and the execution goes on', asy
 
 t.test('what downstream says, the sender is told', async (t) => {
   const { url, downstream } = await open(t)
-  const end = finish('1')
   await post(url, text(start('1')))
+  const end = finish('1')
   downstream.refuse = () => {
     throw new RetryableError('away', { retryAfterMs: 2500 })
   }
