@@ -1,48 +1,68 @@
-// The trace protocol on a connection that stays open: messages in frames, an answer for each with its number, and subscriptions beside them.
-// Doors of WebSocket make one for every connection.
+// The trace protocol on a connection that stays open: messages in, an answer for each. Receivers make one for every connection: a `Conversation` for
+// WebSocket, where a frame may be a list and clients may subscribe, and a `MessageQueue` alone for a stream of gRPC.
 
 import { isObject, type Json, readJson } from '../mplp/index.ts'
+import type { Origin } from '../batch.ts'
 import type { Talk } from '../server/index.ts'
 import type { JsonObject } from '../trust/index.ts'
-import type { Told } from './answer.ts'
+import type { Answer, Told } from './answer.ts'
+import type { Executions } from './executions.ts'
 import { Subscriptions, type SubscriptionTools } from './subscriptions.ts'
 
 /** Messages in one frame: each needs an answer, however short it is. */
 const MOST_MESSAGES = 1000
 
-interface Waiting {
-  readonly frame: Buffer
-  readonly answer: (text: string) => void
-  readonly failed: (error: unknown) => void
-}
+/** Takes together what comes in one turn of the event loop, so that what it produces leaves together. */
+export class MessageQueue {
+  readonly #executions: Executions
+  readonly #origin: Origin
+  #messages: Json[] = []
+  #told: Promise<readonly Told[]> | undefined
 
-/** A frame whose messages are being taken: `first` is the place of its first one among all that are. */
-interface Taking extends Waiting {
-  readonly first: number
-  readonly count: number
-  readonly number: number
-  readonly isList: boolean
+  constructor(executions: Executions, origin: Origin) {
+    this.#executions = executions
+    this.#origin = origin
+  }
+
+  /** In their order. */
+  async take(messages: readonly Json[]): Promise<readonly Answer[]> {
+    const first = this.#messages.length
+    for (const message of messages) this.#messages.push(message)
+    const all = await (this.#told ??= this.#takeSoon())
+    return Array.from(messages, (_, i) => all[first + i]!.answer)
+  }
+
+  async #takeSoon(): Promise<readonly Told[]> {
+    // Frames that were read at once are handed over one after another, before anything that waits for a promise.
+    await null
+    const messages = this.#messages
+    this.#messages = []
+    this.#told = undefined
+    return this.#executions.take(messages, this.#origin)
+  }
 }
 
 export class Conversation implements Talk {
   readonly binary = false
-  readonly #tools: SubscriptionTools
+  readonly #queue: MessageQueue
   readonly #subscriptions: Subscriptions
-  #waiting: Waiting[] = []
   /** Of everything that the client has sent. */
   #number = 0
 
   constructor(tools: SubscriptionTools) {
-    this.#tools = tools
+    this.#queue = new MessageQueue(tools.executions, tools.origin)
     this.#subscriptions = new Subscriptions(tools)
   }
 
-  /** Frames that come in one turn are taken together, so that what they produce leaves together: a third less CPU. */
-  take(frame: Buffer): Promise<string> {
-    if (this.#waiting.length === 0) queueMicrotask(() => this.#takeAll())
-    const { promise, resolve, reject } = Promise.withResolvers<string>()
-    this.#waiting.push({ frame, answer: resolve, failed: reject })
-    return promise
+  take(frame: Buffer): string | Promise<string> {
+    const messages = readUpTo(MOST_MESSAGES + 1, frame)
+    const isList = beginsList(frame)
+    const request = isList ? undefined : subscriptionIn(messages)
+    if (request !== undefined) return numbered(this.#subscriptions.answer(request), ++this.#number)
+    if (messages.length > MOST_MESSAGES) return numbered(TOO_MANY, ++this.#number)
+    const number = this.#number + 1
+    this.#number += messages.length
+    return this.#answer(messages, number, isList)
   }
 
   get isListening(): boolean {
@@ -53,35 +73,18 @@ export class Conversation implements Talk {
     this.#subscriptions.close()
   }
 
-  #takeAll(): void {
-    const waiting = this.#waiting
-    this.#waiting = []
-    const messages: Json[] = []
-    const taking: Taking[] = []
-    for (const one of waiting) {
-      const read = [...upTo(MOST_MESSAGES + 1, readJson(one.frame, 'json'))]
-      const number = this.#number + 1
-      const isList = beginsList(one.frame)
-      const request = isList || read.length !== 1 ? undefined : subscriptionIn(read[0]!)
-      this.#number += request !== undefined || read.length > MOST_MESSAGES ? 1 : read.length
-      if (request !== undefined) one.answer(numbered(this.#subscriptions.answer(request), number))
-      else if (read.length > MOST_MESSAGES) one.answer(numbered(TOO_MANY, number))
-      else {
-        taking.push({ ...one, first: messages.length, count: read.length, number, isList })
-        for (const json of read) messages.push(json)
-      }
-    }
-    if (taking.length === 0) return
-    const { executions, origin } = this.#tools
-    executions.take(messages, origin).then(
-      (told) => {
-        for (const one of taking) one.answer(answersOf(one, told))
-      },
-      (error: unknown) => {
-        for (const { failed } of taking) failed(error)
-      },
-    )
+  async #answer(messages: readonly Json[], number: number, isList: boolean): Promise<string> {
+    const answers = await this.#queue.take(messages)
+    if (!isList) return numbered(answers[0]!, number)
+    return `[${answers.map((answer, i) => numbered(answer, number + i)).join(',')}]`
   }
+}
+
+/** What is no list, as one message. */
+export function oneMessageIn(bytes: Uint8Array): Json {
+  const [json, ...more] = readUpTo(2, bytes)
+  if (json !== undefined && more.length === 0 && !beginsList(bytes)) return json
+  return { fault: { path: '', message: 'a list; accepted: one message' } }
 }
 
 const TOO_MANY = {
@@ -90,33 +93,27 @@ const TOO_MANY = {
   errors: [{ path: '', message: `there are too many messages in one frame; accepted: ${MOST_MESSAGES}` }],
 } as const
 
-function answersOf({ first, count, number, isList }: Taking, told: readonly Told[]): string {
-  if (!isList) return numbered(told[first]!.answer, number)
-  const texts: string[] = []
-  for (let i = 0; i < count; i++) texts.push(numbered(told[first + i]!.answer, number + i))
-  return `[${texts.join(',')}]`
-}
-
 function numbered(answer: object, number: number): string {
   return `${JSON.stringify(answer).slice(0, -1)},"n":${number}}`
 }
 
-function subscriptionIn(json: Json): JsonObject | undefined {
-  if ('fault' in json || !isObject(json.value)) return undefined
+function subscriptionIn([json]: readonly Json[]): JsonObject | undefined {
+  if (json === undefined || 'fault' in json || !isObject(json.value)) return undefined
   const { message_type: type } = json.value
   return type === 'subscribe' || type === 'unsubscribe' ? json.value : undefined
 }
 
-function* upTo(most: number, jsons: Iterable<Json>): Generator<Json, void, undefined> {
-  let count = 0
-  for (const json of jsons) {
-    yield json
-    if (++count === most) return
+function readUpTo(most: number, bytes: Uint8Array): readonly Json[] {
+  const found: Json[] = []
+  for (const json of readJson(bytes, 'json')) {
+    found.push(json)
+    if (found.length === most) break
   }
+  return found
 }
 
 /** JSON that begins with a bracket is a list. */
-function beginsList(frame: Uint8Array): boolean {
-  const first = frame.find((byte) => byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09)
+function beginsList(bytes: Uint8Array): boolean {
+  const first = bytes.find((byte) => byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09)
   return first === 0x5b
 }

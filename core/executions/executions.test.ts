@@ -78,6 +78,14 @@ const finish = (run: number, fields: Fields = {}): Fields =>
   message('finish_execution_trace', run, { final_status: { code: 'ok' }, ...fields })
 const metrics = (run: number): Fields => message('performance_metrics', run, { system_metrics: { cpu: { usage_percent: run } } })
 
+/** From now on log records are neither taken nor refused: call what it returns to do either. */
+function slowLogs({ downstream }: Bench): (refusal?: Error) => void {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const consume = downstream.consume.bind(downstream)
+  downstream.consume = (batch, deadlineMs) => (batch.signal === 'logs' ? promise : consume(batch, deadlineMs))
+  return (refusal) => (refusal === undefined ? resolve() : reject(refusal))
+}
+
 t.test('an execution is open from its start to its finish, and then one span', async (t) => {
   const bench = await started(t)
   t.same(await bench.tell(start(1)), ['accepted'])
@@ -227,6 +235,93 @@ t.test('overdue executions are offered again until downstream takes them', async
   await bench.clock.advance(30_000)
   t.equal(bench.spans.length, 2)
   t.same(bench.open, [])
+})
+
+t.test('an execution whose time is over while its end is on its way ends once', { timeout: 20_000 }, async (t) => {
+  const bench = await started(t, { executions: { ...CONFIG.executions, timeout: '2s' } })
+  await bench.tell(start(1))
+  bench.downstream.hold()
+  const end = bench.tell(finish(1))
+  await bench.clock.advance(2500)
+  bench.downstream.release()
+  t.same(await end, ['accepted'])
+  await bench.clock.advance(60_000)
+  t.equal(bench.spans.length, 1)
+})
+
+t.test('an execution whose time is over while its end is on its way is handed on where the end is refused', async (t) => {
+  const bench = await started(t, { executions: { ...CONFIG.executions, timeout: '2s' } })
+  await bench.tell(start(1))
+  bench.downstream.hold()
+  const end = bench.tell(finish(1))
+  await bench.clock.advance(2500)
+  bench.downstream.refuse = () => {
+    throw new RetryableError('later')
+  }
+  bench.downstream.release()
+  t.same(await end, ['retry'])
+  bench.downstream.refuse = () => {}
+  await bench.clock.advance(60_000)
+  t.match(bench.spans, [{ attributes: { 'mplp.status': 'timeout' } }])
+})
+
+t.test('what is refused when its execution has ended already leaves nothing behind', async (t) => {
+  const bench = await started(t)
+  const bytes = (): number | undefined => bench.settings.gauges.get('millrace_executions_bytes')?.()
+  const before = bytes()
+  const refuseLogs = slowLogs(bench)
+  const slow = bench.tell(update(1, { warnings: ['slow'] }))
+  t.same(await bench.tell(finish(1)), ['accepted'])
+  await bench.clock.advance(1000)
+  t.equal(bench.spans.length, 1)
+  refuseLogs(new RetryableError('later'))
+  t.same(await slow, ['retry'])
+  await bench.clock.advance(60_000)
+  t.equal(bench.spans.length, 1, 'there is no second span')
+  t.equal(bytes(), before)
+})
+
+t.test('what is refused while the end of its execution is on its way does not let others overtake that', async (t) => {
+  const bench = await started(t)
+  await bench.tell(start(1))
+  const refuseLogs = slowLogs(bench)
+  const slow = bench.tell(update(1, { warnings: ['slow'] }))
+  bench.downstream.hold()
+  const end = bench.tell(finish(1))
+  refuseLogs(new RetryableError('later'))
+  t.same(await slow, ['retry'])
+  const second = bench.tell(finish(1))
+  await bench.clock.advance(1)
+  bench.downstream.release()
+  t.same([await end, await second], [['accepted'], ['accepted']])
+  t.equal(bench.spans.length, 1)
+})
+
+t.test('what is accepted when its execution has ended already does not begin it again after a restart', async (t) => {
+  const storage = new MemoryStorage()
+  const bench = await started(t, { remember: { messages: 4, for: '10m' } }, storage)
+  await bench.tell(start(1))
+  const takeLogs = slowLogs(bench)
+  const late = update(1, { warnings: ['slow'] })
+  const slow = bench.tell(late)
+  t.same(await bench.tell(finish(1)), ['accepted'])
+  takeLogs()
+  t.same(await slow, ['accepted'])
+  for (let run = 2; run < 9; run++) await bench.tell(start(run), finish(run))
+  closeAll(storage)
+  const after = await started(t, { remember: { messages: 4, for: '10m' } }, storage)
+  t.same(after.open, [])
+  t.notOk(after.settings.logged('error').length, 'and everything can be read')
+})
+
+t.test('what is known of an execution is not that of a message that was taken back', async (t) => {
+  const bench = await started(t)
+  const taken = start(1, { performance_targets: { max_duration_ms: 10 }, warnings: ['not now'] })
+  bench.downstream.refuse = () => {
+    throw new RetryableError('later')
+  }
+  await bench.tell(taken)
+  bench.downstream.refuse = () => {}
 })
 
 t.test('past the bounds nothing begins, nothing that was accepted goes, and what ends is always taken', async (t) => {

@@ -7,6 +7,7 @@
 
 import { eachField } from './fields.ts'
 import type { Kind } from './message.ts'
+import { room } from './arena.ts'
 import { PieceWriter } from './piece-writer.ts'
 
 export interface Part {
@@ -32,7 +33,7 @@ const EMPTY = Buffer.alloc(0)
 const NONE: readonly string[] = []
 const scratch = new PieceWriter(16_384)
 
-/** The bytes of a part, in memory of their own. */
+/** The bytes of a part, to be copied by whoever keeps them. */
 export function writePart(part: Part): Buffer {
   const out = scratch
   out.at = 0
@@ -56,7 +57,7 @@ function withSpan(out: PieceWriter, span: Buffer): Buffer {
     out.byte(0x5a)
     out.varint(span.length)
   }
-  const bytes = Buffer.allocUnsafeSlow(out.at + span.length)
+  const bytes = room(out.at + span.length)
   out.bytes.copy(bytes, 0, 0, out.at)
   bytes.set(span, out.at)
   return bytes

@@ -5,6 +5,7 @@
 
 import type { ByteWriter } from '../otlp/byte-writer.ts'
 import { varintSize, writeVarint } from '../otlp/wire.ts'
+import { room } from './arena.ts'
 import type { PieceWriter } from './piece-writer.ts'
 import { VERSION } from './schema.ts'
 
@@ -40,14 +41,14 @@ export function endScope(out: ByteWriter, { resource, scope }: Scope): void {
 }
 
 /**
- * A whole request of one resource, in memory of its own: `items` are fields 2 of its scope. As `beginScope` and `endScope`, but what is long is
+ * A whole request of one resource, to be copied by whoever keeps it: `items` are fields 2 of its scope. As `beginScope` and `endScope`, but what is long is
  * not moved to make room for its length.
  */
 export function requestOf(resource: Uint8Array, items: PieceWriter): Buffer {
   const ofResource = resource.length === 0 ? 0 : 1 + varintSize(resource.length) + resource.length
   const scope = SCOPE.length + items.at
   const length = ofResource + 1 + varintSize(scope) + scope
-  const request = Buffer.allocUnsafeSlow(1 + varintSize(length) + length)
+  const request = room(1 + varintSize(length) + length)
   let p = writeHead(request, 0, 0x0a, length)
   if (ofResource > 0) {
     p = writeHead(request, p, 0x0a, resource.length)
@@ -65,7 +66,7 @@ function writeHead(bytes: Buffer, p: number, tag: number, length: number): numbe
   return writeVarint(bytes, p + 1, length)
 }
 
-/** Items of one signal: the bytes of an export request, in memory of its own. */
+/** Items of one signal: the bytes of an export request, to be copied by whoever keeps them. */
 export interface Items {
   readonly bytes: Buffer
   /** Spans, data points or log records. */

@@ -295,6 +295,5 @@ t.test('a part is small, and survives being written down and read again', async 
   const part = partOf(start({ service_name: 'planner', monitoring: { alert_thresholds: { duration_ms: 5 } } }))
   const again = new Uint8Array(part)
   t.strictSame(executionOf([again]), executionOf([part]))
-  t.equal(part.buffer.byteLength, part.length, 'it pins nothing but itself')
   t.throws(() => executionOf([part.subarray(0, part.length - 1)]), /part of an execution is broken/)
 })
