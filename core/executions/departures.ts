@@ -35,7 +35,7 @@ export class Departures {
   }
 
   add(executions: readonly OpenExecution[], how: Ending['how']): void {
-    for (const execution of executions) this.#waiting.set(execution, how)
+    for (const execution of executions) if (this.#waiting.get(execution) !== 'timeout') this.#waiting.set(execution, how)
     if (this.#timer === undefined) this.#go()
   }
 
@@ -48,8 +48,7 @@ export class Departures {
   async handOnAll(executions: Iterable<OpenExecution>, deadlineMs: number): Promise<number> {
     await this.stop()
     const all = [...executions]
-    for (const execution of all)
-      if (!this.#waiting.has(execution)) this.#waiting.set(execution, execution.hasFinish ? 'finished' : 'interrupted')
+    for (const execution of all) if (this.#waiting.get(execution) !== 'timeout') this.#waiting.set(execution, 'interrupted')
     for (let from = 0; from < all.length; from += MOST_AT_ONCE) {
       const isTaken = await this.#offer(this.#first(), deadlineMs)
       if (!isTaken) break
@@ -71,7 +70,7 @@ export class Departures {
   async #offerAll(): Promise<void> {
     while (this.#waiting.size > 0 && !this.#stopped) {
       const some = this.#first()
-      if (await this.#offer(some, Infinity)) {
+      if (some.length > 0 && (await this.#offer(some, Infinity))) {
         this.#delayMs = 0
         continue
       }
@@ -84,9 +83,16 @@ export class Departures {
     }
   }
 
+  /** Without those whose span is on its way already, with the message that ends them: should that fail, their turn comes again. */
   #first(): (readonly [OpenExecution, Ending['how']])[] {
     const some: (readonly [OpenExecution, Ending['how']])[] = []
-    for (const entry of this.#waiting) if (some.push(entry) === MOST_AT_ONCE) break
+    for (const [execution, why] of this.#waiting) {
+      if (execution.leaving !== undefined) continue
+      const how = execution.hasFinish ? 'finished' : why
+      // Its finish was taken back.
+      if (how === 'finished' && !execution.hasFinish) this.#waiting.delete(execution)
+      else if (some.push([execution, how]) === MOST_AT_ONCE) break
+    }
     return some
   }
 
@@ -98,7 +104,6 @@ export class Departures {
     const { promise: left_, resolve } = Promise.withResolvers<void>()
     const going: [OpenExecution, Ending['how'], Place | undefined][] = []
     for (const [execution, how] of some) {
-      if (execution.leaving !== undefined) continue
       const bytes = spanOf(execution.id, table.bytesOf(execution), how === 'finished' ? { how } : { how, time })
       execution.leaving = left_
       going.push([execution, how, round.add('traces', execution.origin, { bytes, count: 1 })])

@@ -63,6 +63,8 @@ export interface IntakeTools {
 export interface Journal {
   /** The part is in the table, and was accepted. */
   keep(execution: OpenExecution, part: KeptPart, bytes: Uint8Array): Promise<void> | undefined
+  /** The execution has ended while the part was being written. */
+  forget(part: KeptPart): void
   /** The execution has ended: its parts are not needed any more, its messages stay known. */
   end(execution: OpenExecution): Promise<void> | undefined
   /** A message that adds to no execution was accepted. */
@@ -105,7 +107,7 @@ const MOST_FACTS = 2000
 
 export class Intake {
   readonly #tools: IntakeTools
-  readonly #facts = new LRUCache<OpenExecution, { readonly parts: number; readonly execution: Execution }>({ max: MOST_FACTS })
+  readonly #facts = new LRUCache<OpenExecution, { readonly parts: readonly KeptPart[]; readonly execution: Execution }>({ max: MOST_FACTS })
 
   constructor(tools: IntakeTools) {
     this.#tools = tools
@@ -218,7 +220,7 @@ export class Intake {
     }
     if (failure === undefined) return accepted(reference)
     if (execution !== undefined) {
-      execution.leaving = undefined
+      if (taking.ends) execution.leaving = undefined
       this.#tools.table.takeBack(execution, part!, taking)
     }
     if (failure instanceof PermanentError) return rejected(reference, [{ path: '', message: failure.message }])
@@ -227,11 +229,14 @@ export class Intake {
 
   async #write({ kind, key, content, part, execution, ends }: Taking): Promise<void> {
     const { journal, table, known, departures, happened } = this.#tools
-    if (execution === undefined) await journal.seen(key, content)
+    // It may have ended while its message was on its way, and its span may have left.
+    const isOpen = execution !== undefined && table.has(execution)
+    if (!isOpen) await journal.seen(key, content)
     else if (ends) await journal.end(execution)
     else await journal.keep(execution, part!, table.bytesIn(part!))
     known.accept(key, content)
-    if (execution === undefined) return
+    if (!isOpen) return
+    if (!table.has(execution)) return journal.forget(part!)
     if (ends) {
       departures.remove(execution)
       table.end(execution)
@@ -252,9 +257,9 @@ export class Intake {
   #factsOf(open: OpenExecution | undefined): Execution {
     if (open === undefined) return UNKNOWN
     const known = this.#facts.get(open)
-    if (known?.parts === open.parts.length) return known.execution
+    if (known?.parts === open.parts) return known.execution
     const execution = executionOf(this.#tools.table.bytesOf(open))
-    this.#facts.set(open, { parts: open.parts.length, execution })
+    this.#facts.set(open, { parts: open.parts, execution })
     return execution
   }
 

@@ -37,7 +37,7 @@ interface Head {
 }
 
 /** Nothing survives, and nothing waits. */
-export const NO_JOURNAL: Journal = { keep: () => undefined, end: () => undefined, seen: () => undefined }
+export const NO_JOURNAL: Journal = { keep: () => undefined, forget: () => {}, end: () => undefined, seen: () => undefined }
 
 export class DurableJournal implements Journal {
   readonly #log: DurableLog
@@ -80,6 +80,10 @@ export class DurableJournal implements Journal {
     const { id, openedAtMs } = execution
     const head: Head = { x: id, ...placeIn(execution), t: openedAtMs, k: part.key, c: part.content }
     part.position = await this.#log.append(encode(PART, head, bytes))
+  }
+
+  forget({ position }: KeptPart): void {
+    if (position !== undefined) this.#release(position)
   }
 
   async end({ id, realm, parts }: OpenExecution): Promise<void> {

@@ -117,9 +117,14 @@ export class ExecutionTable {
     this.#note(execution, facts)
   }
 
-  /** The message was not accepted after all: nothing of it stays. */
+  /** Whether it has not ended. */
+  has(execution: OpenExecution): boolean {
+    return this.#open.get(keyOf(execution.realm, execution.id)) === execution
+  }
+
+  /** The message was not accepted after all: nothing of it stays, but in a span that has left already. */
   takeBack(execution: OpenExecution, part: KeptPart, { kind }: Pick<Facts, 'kind'>): void {
-    if (!execution.parts.includes(part)) return
+    if (!this.has(execution) || !execution.parts.includes(part)) return
     execution.parts = execution.parts.filter((other) => other !== part)
     this.#slabs.free(part)
     this.#weigh(execution, -part.length - PART_BYTES)
@@ -246,8 +251,7 @@ export class ExecutionTable {
         break
       }
       this.#inTime.delete(execution)
-      if (execution.hasFinish) startless.push(execution)
-      else late.push(execution)
+      late.push(execution)
     }
     if (nextMs < Infinity) this.#arm(nextMs)
     if (startless.length > 0) this.#overdue(startless, 'finished')
