@@ -267,7 +267,7 @@ t.test('an execution whose time is over while its end is on its way is handed on
 
 t.test('what is refused when its execution has ended already leaves nothing behind', async (t) => {
   const bench = await started(t)
-  const bytes = (): number | undefined => bench.settings.gauges.get('millrace_executions_bytes')?.()
+  const bytes = (): unknown => bench.settings.gauges.get('millrace_executions_bytes')?.()
   const before = bytes()
   const refuseLogs = slowLogs(bench)
   const slow = bench.tell(update(1, { warnings: ['slow'] }))
