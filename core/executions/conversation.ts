@@ -34,7 +34,7 @@ export class MessageQueue {
 
   async #takeSoon(): Promise<readonly Told[]> {
     // Frames that were read at once are handed over one after another, before anything that waits for a promise.
-    await null
+    await Promise.resolve()
     const messages = this.#messages
     this.#messages = []
     this.#told = undefined

@@ -3,6 +3,7 @@
 export type { Answer, Told } from './answer.ts'
 export { type Believer, believer } from './believer.ts'
 export { Conversation, MessageQueue, oneMessageIn } from './conversation.ts'
+export { ackOf, acksOf, GRPC_METHODS, messagesIn } from './grpc-messages.ts'
 export type { OpenExecution } from './execution.ts'
 export { Executions, type ExecutionsTools } from './executions.ts'
 export type { Permit } from './intake.ts'

@@ -25,7 +25,7 @@ export class Desk {
   /** The door is stopping: connections end with the answer they wait for. */
   closing = false
   /** Answers without an end of their own. */
-  readonly streams: Set<{ end(): void }> = new Set()
+  readonly streams: Set<{ finish(): void }> = new Set()
   #open = 0
   #onIdle: (() => void) | undefined
 

@@ -1,4 +1,4 @@
-// The gRPC door of a receiver: listens for HTTP/2, routes unary calls to the work of their methods within limits, and closes without losing
+// The gRPC door of a receiver: listens for HTTP/2, routes calls to the work of their methods within limits, and closes without losing
 // an answer. The server is ours because the three Export methods need little of gRPC and all of its speed: docs/decisions/ has the measurements.
 
 import {
@@ -16,6 +16,7 @@ import { Desk, type DeskOptions } from './desk.ts'
 import type { Handle } from './exchange.ts'
 import { GrpcConnection, type KeepaliveOptions } from './grpc-connection.ts'
 import { answerOnly, GrpcExchange, refusalHeaders } from './grpc-exchange.ts'
+import { GrpcStream, type StreamLimits, type StreamTalker } from './grpc-stream.ts'
 import { BACKLOG, listen } from './listen.ts'
 import type { ListenAddress } from './listen-address.ts'
 import type { Refusal } from './refusal.ts'
@@ -30,6 +31,11 @@ export interface GrpcDoorOptions extends DeskOptions {
   readonly maxConnections?: number
 }
 
+interface Streamed {
+  readonly talker: StreamTalker
+  readonly limits: StreamLimits
+}
+
 /** What a sender may have on its way unasked: enough for the largest requests at 10 ms from here, and the most that waits for an authenticator. */
 const STREAM_WINDOW_BYTES = 1024 * 1024
 const CONNECTION_WINDOW_BYTES = 2 * 1024 * 1024
@@ -38,7 +44,7 @@ const LOOK_EVERY_MS = 1000
 export class GrpcDoor {
   readonly #options: GrpcDoorOptions
   readonly #desk: Desk
-  readonly #methods = new Map<string, Handle | Refusal>()
+  readonly #methods = new Map<string, Handle | Refusal | Streamed>()
   readonly #connections = new Set<GrpcConnection>()
   readonly #server: Http2Server | Http2SecureServer
   #timer: { cancel(): void } | undefined
@@ -54,6 +60,11 @@ export class GrpcDoor {
   /** Before `start`: the work of `/package.Service/Method`, or why there is none. */
   method(path: string, served: Handle | Refusal): void {
     this.#methods.set(path, served)
+  }
+
+  /** The same for a method that streams both ways. */
+  stream(path: string, talker: StreamTalker, limits: StreamLimits): void {
+    this.#methods.set(path, { talker, limits })
   }
 
   /** Rejects with an error that names the address where it cannot be had. */
@@ -95,6 +106,7 @@ export class GrpcDoor {
     const closed = this.#server.listening ? new Promise<void>((resolve) => void this.#server.close(() => resolve())) : undefined
     if (abort.aborted) cut()
     else for (const connection of this.#connections) connection.close()
+    for (const stream of desk.streams) stream.finish()
     await Promise.all([closed, desk.idle(abort)])
     this.#timer?.cancel()
     abort.removeEventListener('abort', cut)
@@ -127,8 +139,9 @@ export class GrpcDoor {
     if (headers[':method'] !== 'POST') return answerOnly(stream, [':status', '405', 'allow', 'POST'])
     if (!isGrpc(headers['content-type'])) return answerOnly(stream, [':status', '415'])
     const served = this.#methods.get(headers[':path']!) ?? unknownMethod(headers[':path']!, [...this.#methods.keys()])
-    if (typeof served === 'object') return answerOnly(stream, refusalHeaders(served))
-    new GrpcExchange(this.#desk, connection, stream, served).begin(headers, rawHeaders)
+    if (typeof served === 'function') new GrpcExchange(this.#desk, connection, stream, served).begin(headers, rawHeaders)
+    else if ('talker' in served) new GrpcStream(this.#desk, connection, stream, served.talker, served.limits).begin(headers, rawHeaders)
+    else answerOnly(stream, refusalHeaders(served))
   }
 }
 

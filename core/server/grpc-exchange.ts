@@ -16,8 +16,8 @@ import type { Coding } from './headers.ts'
 import { NO_PEER, peerOf } from './peer.ts'
 import { type Refusal, tooLarge } from './refusal.ts'
 
-const PREFIX_BYTES = 5
-const CODINGS: ReadonlyMap<string, Coding | undefined> = new Map([
+export const PREFIX_BYTES = 5
+export const CODINGS: ReadonlyMap<string, Coding | undefined> = new Map([
   ['identity', undefined],
   ['gzip', 'gzip'],
   ['deflate', 'deflate'],
@@ -26,8 +26,8 @@ const CODINGS: ReadonlyMap<string, Coding | undefined> = new Map([
 const ACCEPTED_CODINGS: string = [...CODINGS.keys()].join(',')
 
 /** As arrays, and without a date, which nobody reads: half the cost of answering. */
-const SUCCESS: readonly string[] = [':status', '200', 'content-type', 'application/grpc']
-const WITH_TRAILERS = { waitForTrailers: true, sendDate: false } as const
+export const SUCCESS: readonly string[] = [':status', '200', 'content-type', 'application/grpc']
+export const WITH_TRAILERS = { waitForTrailers: true, sendDate: false } as const
 const TRAILERS_ONLY = { endStream: true, sendDate: false } as const
 /** How much more is read of a call that was refused before its end, and for how long. */
 const MAX_DRAIN_BYTES = 256 * 1024
@@ -156,6 +156,11 @@ export function refusalHeaders(refusal: Refusal): readonly string[] {
 /** Answers with headers alone, and reads on for a little: some clients lose an answer that a reset follows at once. */
 export function answerOnly(stream: ServerHttp2Stream, headers: readonly string[]): void {
   stream.respond(headers, TRAILERS_ONLY)
+  drain(stream)
+}
+
+/** Behind an answer that came before the end of the call. */
+export function drain(stream: ServerHttp2Stream): void {
   if (stream.readableEnded) return
   let left = MAX_DRAIN_BYTES
   const finish = (): void => {
@@ -168,13 +173,14 @@ export function answerOnly(stream: ServerHttp2Stream, headers: readonly string[]
     if (left < 0) finish()
   })
   stream.once('close', finish)
+  stream.resume()
 }
 
 function sendOk(this: ServerHttp2Stream): void {
   this.sendTrailers({ 'grpc-status': '0' })
 }
 
-function framed(message: Uint8Array): Buffer {
+export function framed(message: Uint8Array): Buffer {
   const frame = Buffer.allocUnsafe(PREFIX_BYTES + message.length)
   frame[0] = 0
   frame.writeUInt32BE(message.length, 1)
@@ -188,7 +194,7 @@ function broken(message: string): Refusal {
   return { httpStatus: 400, code: INTERNAL, message }
 }
 
-function wrongEncoding(found: string): Refusal {
+export function wrongEncoding(found: string): Refusal {
   return { httpStatus: 415, code: UNIMPLEMENTED, message: `grpc-encoding is ${found}; accepted: one of ${ACCEPTED_CODINGS}` }
 }
 

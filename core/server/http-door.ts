@@ -141,7 +141,7 @@ export class HttpDoor {
     desk.closing = true
     desk.slowBodies.stop()
     this.#options.tls?.stop()
-    for (const stream of desk.streams) stream.end()
+    for (const stream of desk.streams) stream.finish()
     const cut = (): void => this.#cut()
     abort.addEventListener('abort', cut)
     if (abort.aborted) cut()

@@ -76,9 +76,10 @@ export class HttpQuery extends Exchange {
     }
     response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store', Connection: 'close' })
     response.flushHeaders()
-    streams.add(stream)
+    const open = { finish: (): void => stream.end() }
+    streams.add(open)
     response.once('close', () => {
-      streams.delete(stream)
+      streams.delete(open)
       if (this.end()) onEnd()
     })
     if (this.desk.closing) stream.end()

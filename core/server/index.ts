@@ -1,6 +1,7 @@
 // What receivers share: doors of HTTP, gRPC and WebSocket with limits, and the answers of OTLP. Importing it loads no server; the three functions do.
 
 import type { GrpcDoor, GrpcDoorOptions } from './grpc-door.ts'
+import type { StreamLimits, StreamTalk, StreamTalker } from './grpc-stream.ts'
 import type { HttpDoor, HttpDoorOptions } from './http-door.ts'
 import type { HttpExchange, HttpHandle } from './http-exchange.ts'
 import type { EventStream, HttpAnswerer, HttpQuery } from './http-query.ts'
@@ -19,11 +20,11 @@ export { peerOf } from './peer.ts'
 export { badRequest, type Refusal, signalNotTaken, unavailable } from './refusal.ts'
 export { ServerTls } from './server-tls.ts'
 export type { BodyRate } from './slow-bodies.ts'
-export { webSocketLimits } from './web-socket-schema.ts'
+export { MESSAGE_PATHS, messageProtocols, webSocketLimits } from './web-socket-schema.ts'
 export { type Encoding, encodePartialSuccess, type PartialSuccess } from '../otlp/export-response.ts'
 export type { Content, Speech } from './speech.ts'
 export type { EventStream, GrpcDoor, GrpcDoorOptions, HttpAnswerer, HttpDoor, HttpDoorOptions, HttpExchange, HttpHandle, HttpQuery }
-export type { Line, Protocols, Talk, Talker, WebSocketDoor, WebSocketDoorOptions }
+export type { Line, Protocols, StreamLimits, StreamTalk, StreamTalker, Talk, Talker, WebSocketDoor, WebSocketDoorOptions }
 
 export async function createGrpcDoor(options: GrpcDoorOptions): Promise<GrpcDoor> {
   const { GrpcDoor } = await import('./grpc-door.ts')

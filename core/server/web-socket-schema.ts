@@ -4,7 +4,8 @@ import type { ConfigFault } from '../component.ts'
 import { parseDuration } from '../config/duration.ts'
 import type { ConfigOf } from '../config/schema.ts'
 import { quoted } from '../printable.ts'
-import type { ConnectionLimits } from './web-socket-connection.ts'
+import type { ConnectionLimits, Talker } from './web-socket-connection.ts'
+import type { Protocols } from './web-socket-door.ts'
 
 const properties = {
   allowed_origins: {
@@ -76,6 +77,17 @@ const properties = {
 export type WebSocketSchema = { readonly type: 'object'; readonly properties: typeof properties }
 export const webSocketSchema: WebSocketSchema = { type: 'object', properties }
 export type WebSocketConfig = ConfigOf<WebSocketSchema>
+
+/** Where messages of the trace protocol are spoken. */
+export const MESSAGE_PATHS = ['/v1/messages', '/'] as const
+
+/** What a client offers that speaks the trace protocol; one that offers nothing speaks it, too. */
+export function messageProtocols(talker: Talker): Protocols {
+  return new Map([
+    ['mplp.v1', talker],
+    ['', talker],
+  ])
+}
 
 const ORIGIN = /^(\*|[a-z][a-z0-9+.-]*:\/\/[^/\s]+)$/i
 

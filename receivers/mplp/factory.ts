@@ -17,9 +17,61 @@ import {
   serverTlsSchema,
   trustFaults,
   trustSchema,
+  webSocketFaults,
+  webSocketSchema,
+  type WebSocketSchema,
 } from '../../core/factory.ts'
 
 const common: ExecutionsSchema['properties'] = executionsSchema.properties
+
+const door: WebSocketSchema['properties'] = webSocketSchema.properties
+
+const WEB_SOCKET = {
+  type: 'object',
+  description: 'Listen for WebSocket, too: messages in frames, and subscriptions.',
+  properties: {
+    endpoint: {
+      type: 'string',
+      default: '127.0.0.1:4321',
+      description: 'Where to listen, as host:port or unix:///path. `0.0.0.0:4321` is every interface.',
+    },
+    allowed_origins: door.allowed_origins as typeof door.allowed_origins,
+    max_connections: door.max_connections as typeof door.max_connections,
+    max_message_size: door.max_message_size as typeof door.max_message_size,
+    max_unanswered: door.max_unanswered as typeof door.max_unanswered,
+    max_waiting_bytes: door.max_waiting_bytes as typeof door.max_waiting_bytes,
+    compression: door.compression as typeof door.compression,
+    read_header_timeout: door.read_header_timeout as typeof door.read_header_timeout,
+    read_timeout: door.read_timeout as typeof door.read_timeout,
+    write_timeout: door.write_timeout as typeof door.write_timeout,
+    ping_interval: door.ping_interval as typeof door.ping_interval,
+    pong_timeout: door.pong_timeout as typeof door.pong_timeout,
+    idle_timeout: door.idle_timeout as typeof door.idle_timeout,
+  },
+} as const
+export type WebSocketSection = ConfigOf<typeof WEB_SOCKET>
+
+const GRPC = {
+  type: 'object',
+  description: 'Listen for gRPC, too: service `mplp.v1.TraceProtocol`.',
+  properties: {
+    endpoint: {
+      type: 'string',
+      default: '127.0.0.1:4322',
+      description: 'Where to listen, as host:port or unix:///path. `0.0.0.0:4322` is every interface.',
+    },
+    max_concurrent_streams: {
+      type: 'integer',
+      minimum: 1,
+      maximum: 4_294_967_295,
+      default: 1000,
+      description: 'The most calls at once on one connection; the sender keeps more to itself.',
+    },
+    max_unanswered: door.max_unanswered as typeof door.max_unanswered,
+    max_waiting_bytes: door.max_waiting_bytes as typeof door.max_waiting_bytes,
+  },
+} as const
+export type GrpcConfig = ConfigOf<typeof GRPC>
 
 export const schema = {
   type: 'object',
@@ -32,6 +84,8 @@ export const schema = {
     tls: serverTlsSchema as typeof serverTlsSchema,
     auth: authSchema as typeof authSchema,
     trust: trustSchema as typeof trustSchema,
+    websocket: WEB_SOCKET as typeof WEB_SOCKET,
+    grpc: GRPC as typeof GRPC,
     executions: common.executions as typeof common.executions,
     remember: common.remember as typeof common.remember,
     metrics: common.metrics as typeof common.metrics,
@@ -102,16 +156,22 @@ export type MplpConfig = ConfigOf<typeof schema>
 const ACTS: ReadonlySet<string> = new Set(['executions:read'])
 const MESSAGES: ReadonlySet<string> = new Set(['start', 'update', 'finish', 'metrics', 'anomaly'])
 
-function check({ endpoint, tls, auth, trust, remember, max_request_body_size, max_in_flight_bytes }: MplpConfig): readonly ConfigFault[] {
+function check(config: MplpConfig): readonly ConfigFault[] {
+  const { endpoint, websocket, grpc, tls, auth, trust, remember, max_request_body_size, max_in_flight_bytes } = config
   const faults: ConfigFault[] = []
   if (listenAddressOf(endpoint, 'tcp') === undefined)
     faults.push({ path: ['endpoint'], message: `found ${quoted(endpoint)}; accepted: ${LISTEN_ACCEPTED}` })
+  for (const [key, at] of Object.entries({ websocket: websocket?.endpoint, grpc: grpc?.endpoint })) {
+    if (at !== undefined && listenAddressOf(at, 'tcp') === undefined)
+      faults.push({ path: [key, 'endpoint'], message: `found ${quoted(at)}; accepted: ${LISTEN_ACCEPTED}` })
+  }
   if (max_in_flight_bytes < max_request_body_size) {
     const message = `${max_in_flight_bytes} is less than the largest request may have (${max_request_body_size} bytes)`
     faults.push({ path: ['max_in_flight_bytes'], message })
   }
   const under = (keys: readonly string[], found: readonly ConfigFault[]): void =>
     void faults.push(...found.map(({ path, message }) => ({ path: [...keys, ...path], message })))
+  if (websocket !== undefined) under(['websocket'], webSocketFaults(websocket))
   if (tls !== undefined) under(['tls'], serverTlsFaults(tls))
   if (auth?.roles !== undefined) under(['auth', 'roles'], rolesFaults(auth.roles, { messages: MESSAGES, acts: ACTS }))
   if (trust !== undefined) under(['trust'], trustFaults(trust))
