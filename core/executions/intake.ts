@@ -38,8 +38,14 @@ import type { ExecutionTable } from './table.ts'
 import type { Tenants } from './tenants.ts'
 import type { Measured, MeasurementWindows } from './window.ts'
 
-/** Whether a message may come from there. `service` is its own or its execution's, where that is known. */
-export type Permit = (message: Message, origin: Origin, service: string | undefined) => boolean
+/** Whether a message may come from there: `sender` is whom the connection or a token names. */
+export type Permit = (message: Message, sender: Origin, of: Ownership) => boolean
+
+/** Whose something is: what a message says of itself, or what is known of its execution. `service` is undefined where nothing is. */
+export interface Ownership {
+  readonly tenant: string
+  readonly service: string | undefined
+}
 
 export interface IntakeTools {
   readonly clock: Clock
@@ -135,13 +141,11 @@ export class Intake {
     if (!verdict.ok) return this.#refuse(json.value, verdict, way.origin)
     const message = readMessage(verdict.message)
     if (isRejection(message)) return rejected(referenceTo(json.value), message.faults)
-    const { tenants, permit, known, table } = this.#tools
+    const { tenants, known, table } = this.#tools
     const realm = verdict.origin.tenant
     const open = message.execution === undefined ? undefined : table.get(realm, message.execution)
     const origin = open !== undefined && message.tenant === undefined ? open.origin : tenants.of(verdict.origin, message.tenant)
-    // As whoever sends this message: the execution may be somebody else's, who may do more.
-    const sender = tenants.of(verdict.origin, origin.tenant || undefined)
-    if (!permit(message, sender, message.service ?? (open?.service || undefined))) return this.#refuse(json.value, NOT_ALLOWED, sender)
+    if (!this.#isPermitted(message, verdict.origin, origin, open)) return this.#refuse(json.value, NOT_ALLOWED, verdict.origin)
     const content = contentOf(verdict)
     const key = keyOf(message, verdict.origin, content)
     const earlier = known.accepted(key)
@@ -149,6 +153,14 @@ export class Intake {
     const busy = known.taking(key) ?? open?.leaving
     if (busy !== undefined) return this.#after(busy, json, way)
     return this.#begin({ message, realm, origin, key, content }, open, way)
+  }
+
+  /** For what the message says that it is of, and for its execution, which may be somebody else's. */
+  #isPermitted(message: Message, sender: Origin, { tenant }: Origin, open: OpenExecution | undefined): boolean {
+    const { permit } = this.#tools
+    const service = open?.service || undefined
+    if (!permit(message, sender, { tenant, service: message.service ?? service })) return false
+    return open === undefined || permit(message, sender, { tenant: open.origin.tenant, service })
   }
 
   /** Once more, when it can be told what became of the one before. */

@@ -260,9 +260,9 @@ class Names implements ServerAuthenticator {
 
   async authenticate(headers: ReadonlyMap<string, string>): Promise<Origin> {
     const value = headers.get('authorization') ?? ''
-    const [, tenant, ...roles] = /^Bearer (\w+)(?: (\w+))?$/.exec(value) ?? []
+    const [, tenant, ...roles] = /^Bearer (\w+|-)(?: (\w+))?$/.exec(value) ?? []
     if (tenant === undefined) throw new UnauthenticatedError('no token')
-    const known = this.#origins.get(value) ?? { tenant, subject: `${tenant}'s`, roles, headers: new Map() }
+    const known = this.#origins.get(value) ?? { tenant: tenant === '-' ? '' : tenant, subject: `${tenant}'s`, roles, headers: new Map() }
     this.#origins.set(value, known)
     return known
   }
@@ -313,6 +313,30 @@ t.test('tenants see their own, roles decide who may do what, and what is refused
     { kind: 'read', act: 'executions:read', tenant: 'a', object: '/executions?limit=9' },
     { kind: 'read', act: 'executions:read', tenant: 'c', object: '/executions/1/a' },
   ])
+})
+
+t.test('a role is for the tenants and services that it names, of the message and of its execution', async (t) => {
+  const role = { messages: ['*'], signals: [], acts: [], services: ['*'], tenants: [] }
+  const roles = {
+    any: { ...role, tenants: ['*'] },
+    b: { ...role, tenants: ['b'] },
+    plan: { ...role, services: ['plan*'] },
+    store: { ...role, services: ['store'] },
+  }
+  const { url } = await open(t, { auth: { authenticator: 'names', roles } }, { names: new Names() })
+  const told = async (who: string, said: Json): Promise<number> =>
+    (await post(url, text(said), 'application/json', { authorization: `Bearer ${who}` })).status
+  const of = (tenant: string): Json => ({ context: { tenant_id: tenant } })
+  t.equal(await told('- any', start('1', of('a'))), 202)
+  t.equal(await told('- plan', start('2', of('a'))), 403, 'a tenant that its role is not for')
+  t.equal(await told('- b', start('3', of('b'))), 202)
+  t.equal(await told('- b', message('update_execution_trace', '1', { x: 1 })), 403)
+  t.equal(await told('- b', finish('1', of('b'))), 403, 'an execution of a tenant that its role is not for')
+  t.equal(await told('- plan', start('4')), 202)
+  t.equal(await told('- store', message('update_execution_trace', '4', { service_name: 'store' })), 403, 'the execution of another service')
+  t.equal(await told('- store', finish('4', { service_name: 'store' })), 403)
+  t.equal(await told('- plan', finish('4')), 202)
+  t.equal(await told('- any', finish('1')), 202)
 })
 
 t.test('a message that does not prove what it must is rejected, and one that does is taken', async (t) => {

@@ -1,32 +1,42 @@
-// Receiver `mplp` at work: a door of HTTP, and behind it the executions.
+// Receiver `mplp` at work: a door of HTTP, others where they are configured, and behind them the executions.
 
-import { believer, Executions, type Permit } from '../../core/executions/index.ts'
+import { believer, Executions, permitBy } from '../../core/executions/index.ts'
 import { type Consumer, parseDuration, type Receiver, type Settings, type Signal } from '../../core/index.ts'
 import {
   ByteBudget,
   createHttpDoor,
   formatListenAddress,
   guardOf,
-  type HttpDoor,
+  type ListenAddress,
   listenAddressOf,
   ServerTls,
 } from '../../core/server/index.ts'
-import { permits } from '../../core/trust/index.ts'
 import type { MplpConfig } from './factory.ts'
+import { openGrpc } from './grpc.ts'
 import { takeMessages } from './messages.ts'
 import { openPages } from './pages.ts'
 import { SPEECH } from './speech.ts'
+import { openWebSocket } from './websocket.ts'
 
 export const MESSAGES_PATH = '/v1/messages'
 
+const NAMES = { http: 'HTTP', websocket: 'WebSocket', grpc: 'gRPC' } as const
+type Protocol = keyof typeof NAMES
+
+interface Door {
+  readonly address: ListenAddress
+  start(): Promise<void>
+  stop(abort: AbortSignal): Promise<void>
+}
+
 export class MplpReceiver implements Receiver {
-  readonly #door: HttpDoor
+  readonly #doors: ReadonlyMap<Protocol, Door>
   readonly #executions: Executions
   readonly #startTrust: () => void
   readonly #settings: Settings
 
-  private constructor(door: HttpDoor, executions: Executions, startTrust: () => void, settings: Settings) {
-    this.#door = door
+  private constructor(doors: ReadonlyMap<Protocol, Door>, executions: Executions, startTrust: () => void, settings: Settings) {
+    this.#doors = doors
     this.#executions = executions
     this.#startTrust = startTrust
     this.#settings = settings
@@ -36,12 +46,12 @@ export class MplpReceiver implements Receiver {
     const { believe, start } = believer(config.trust, settings)
     const guard = guardOf(config.auth, settings)
     const roles = config.auth?.roles
-    const permit: Permit = ({ kind }, origin, service) =>
-      permits(roles, origin, { message: kind, tenant: origin.tenant, ...(service === undefined ? {} : { service }) })
+    const permit = permitBy(roles)
     const executions = new Executions({ config, next, settings, believe, permit, ...(guard.audit && { audit: guard.audit }) })
+    const budget = new ByteBudget(config.max_in_flight_bytes)
     const door = await createHttpDoor({
       address: listenAddressOf(config.endpoint, 'tcp')!, // the factory has checked it
-      budget: new ByteBudget(config.max_in_flight_bytes),
+      budget,
       clock: settings.clock,
       maxBodyBytes: config.max_request_body_size,
       bodyRate: { minBytesPerSecond: config.min_body_rate, graceMs: 10_000, maxMs: 0 },
@@ -55,22 +65,28 @@ export class MplpReceiver implements Receiver {
     })
     door.post(MESSAGES_PATH, (body, exchange) => takeMessages(executions, body, exchange, config.max_messages), SPEECH)
     openPages(door, executions, { clock: settings.clock, roles, audit: guard.audit })
-    return new MplpReceiver(door, executions, start, settings)
+    const doors = new Map<Protocol, Door>([['http', door]])
+    const tools = { executions, budget, guard, settings }
+    if (config.websocket !== undefined) doors.set('websocket', await openWebSocket(config.websocket, config, tools))
+    if (config.grpc !== undefined) doors.set('grpc', await openGrpc(config.grpc, config, tools))
+    return new MplpReceiver(doors, executions, start, settings)
   }
 
   async start(): Promise<void> {
     this.#startTrust()
     await this.#executions.start()
-    await this.#door.start()
-    this.#settings.log.info({ endpoint: formatListenAddress(this.#door.address) }, 'listening for the trace protocol over HTTP')
+    for (const [protocol, door] of this.#doors) {
+      await door.start()
+      this.#settings.log.info({ endpoint: formatListenAddress(door.address) }, `listening for the trace protocol over ${NAMES[protocol]}`)
+    }
   }
 
   get addresses(): Readonly<Record<string, string>> {
-    return { http: formatListenAddress(this.#door.address) }
+    return Object.fromEntries([...this.#doors].map(([protocol, door]) => [protocol, formatListenAddress(door.address)]))
   }
 
   async stop(abort: AbortSignal): Promise<void> {
-    await this.#door.stop(abort)
+    await Promise.all([...this.#doors.values()].map((door) => door.stop(abort)))
     await this.#executions.stop(abort)
   }
 }

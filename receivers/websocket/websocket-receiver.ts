@@ -1,6 +1,6 @@
 // Receiver `websocket` at work: a door of WebSocket, behind it executions for messages, and the pipelines for OTLP.
 
-import { believer, Conversation, Executions, type Permit } from '../../core/executions/index.ts'
+import { believer, Conversation, Executions, permitBy } from '../../core/executions/index.ts'
 import { type Consumer, parseDuration, type Receiver, type Settings, type Signal } from '../../core/index.ts'
 import {
   ByteBudget,
@@ -9,19 +9,17 @@ import {
   type Guard,
   guardOf,
   listenAddressOf,
+  MESSAGE_PATHS,
+  messageProtocols,
   type Protocols,
   ServerTls,
   type Talker,
   type WebSocketDoor,
   webSocketLimits,
 } from '../../core/server/index.ts'
-import { permits } from '../../core/trust/index.ts'
 import type { ReceiverConfig } from './factory.ts'
 import { OtlpTalk } from './otlp-talk.ts'
 
-/** What a client that speaks the trace protocol offers. */
-const MESSAGES = 'mplp.v1'
-const MESSAGE_PATHS = ['/v1/messages', '/'] as const
 const SIGNALS = ['traces', 'metrics', 'logs'] as const
 
 export class WebSocketReceiver implements Receiver {
@@ -45,8 +43,7 @@ export class WebSocketReceiver implements Receiver {
     const { believe, start } = believer(config.trust, settings)
     const guard = guardOf(config.auth, settings)
     const roles = config.auth?.roles
-    const permit: Permit = ({ kind }, origin, service) =>
-      permits(roles, origin, { message: kind, tenant: origin.tenant, ...(service === undefined ? {} : { service }) })
+    const permit = permitBy(roles)
     const executions = new Executions({ config, next, settings, believe, permit, ...(guard.audit && { audit: guard.audit }) })
     const door = await createWebSocketDoor({
       address: listenAddressOf(config.endpoint, 'tcp')!, // the factory has checked it
@@ -56,15 +53,9 @@ export class WebSocketReceiver implements Receiver {
       ...(config.tls === undefined ? {} : { tls: new ServerTls(config.tls, settings.clock, settings.log) }),
       ...guard,
     })
-    const talk: Talker = (origin, line) => new Conversation({ executions, origin, line, roles, audit: guard.audit })
-    for (const path of MESSAGE_PATHS)
-      door.speak(
-        path,
-        new Map([
-          [MESSAGES, talk],
-          ['', talk],
-        ]),
-      )
+    const { audit } = guard
+    const messages = messageProtocols((origin, line) => new Conversation({ executions, origin, line, roles, audit }))
+    for (const path of MESSAGE_PATHS) door.speak(path, messages)
     for (const signal of SIGNALS) door.speak(`/v1/${signal}`, otlpOf(signal, config, next[signal], settings, guard))
     settings.meter.gauge('millrace_websocket_connections', '{connection}', 'Clients that are connected.', () => door.connections)
     return new WebSocketReceiver(door, executions, start, settings)
