@@ -151,7 +151,7 @@ t.test('logs: any edits give what a model gives, to us and to another decoder', 
         },
       })
     }),
-    { numRuns: 200 },
+    { numRuns: 80 },
   )
 })
 
@@ -179,7 +179,7 @@ t.test('metrics: any edits give what a model gives, to us and to another decoder
         setBody: () => {},
       })
     }),
-    { numRuns: 200 },
+    { numRuns: 80 },
   )
 })
 
@@ -203,7 +203,7 @@ t.test('an edit touches nothing else: whatever was not edited is as another deco
             : any
       assert.deepEqual(without(built), decodeWhole('metrics', bytes))
     }),
-    { numRuns: 150 },
+    { numRuns: 60 },
   )
 })
 
@@ -323,7 +323,7 @@ for (const signal of ['metrics', 'logs'] as const)
         assert.deepEqual(seen(tail), all.slice(count))
         assert.deepEqual(seen(Buffer.concat([head, tail])), all, 'joined again')
       }),
-      { numRuns: 150 },
+      { numRuns: 60 },
     )
   })
 

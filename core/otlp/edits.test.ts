@@ -110,7 +110,7 @@ t.test('any edits of any spans give what a model on plain lists gives, to us and
       assert.deepEqual(admit('traces', built), { chunk: built, count: expected.length, refused: 0, reason: '' })
       assert.deepEqual(normal(decodeWithCursors(built)), expected)
     }),
-    { numRuns: 150 },
+    { numRuns: 60 },
   )
 })
 
@@ -185,7 +185,7 @@ t.test('split cuts between spans, and both halves are whole', async () => {
       assert.deepEqual(decodeWithProtobufEs(tail), seen.slice(count))
       assert.deepEqual(decodeWithProtobufEs(Buffer.concat([head, tail])), seen, 'joined again')
     }),
-    { numRuns: 100 },
+    { numRuns: 40 },
   )
 })
 

@@ -54,7 +54,7 @@ t.test('what another library wrote is read as it reads the bytes', async () => {
       assert.deepEqual(seen(ours), seen(bytes))
       assert.deepEqual(decodeWithProtobufEs(ours), decodeWithProtobufEs(bytes))
     }),
-    { numRuns: 150 },
+    { numRuns: 60 },
   )
 })
 
@@ -81,7 +81,7 @@ t.test('what we wrote is read as it was, however it is laid out', async () => {
         assert.deepEqual(seen(read(layout(toJson('traces', bytes))).bytes), seen(bytes))
       },
     ),
-    { numRuns: 150 },
+    { numRuns: 60 },
   )
 })
 
@@ -396,7 +396,7 @@ t.test('JSON.parse and we agree on what is JSON', async () => {
       else if (ours instanceof Error)
         assert.ok(!ours.message.startsWith('not JSON') || typeof theirs !== 'object' || Array.isArray(theirs), `${ours.message}: ${text}`)
     }),
-    { numRuns: 1500 },
+    { numRuns: 700 },
   )
 })
 
@@ -423,7 +423,7 @@ t.test('random bytes and flipped bits are read or refused, never worse', async (
         }
       },
     ),
-    { numRuns: 1000 },
+    { numRuns: 500 },
   )
 })
 

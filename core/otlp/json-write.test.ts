@@ -23,7 +23,7 @@ t.test('another library reads the same out of the JSON as out of the bytes', asy
     fc.property(plainRequest, (bytes) => {
       assert.deepEqual(decodeWithProtobufjs(fromJson(toJson('traces', bytes))), decodeWithProtobufjs(bytes))
     }),
-    { numRuns: 150 },
+    { numRuns: 60 },
   )
 })
 
@@ -34,7 +34,7 @@ t.test('an odd request says in JSON what it means', async () => {
       assert.equal(json.includes('\n'), false)
       assert.deepEqual(decodeWithProtobufjs(fromJson(json)), decodeWithProtobufEs(bytes))
     }),
-    { numRuns: 60 },
+    { numRuns: 30 },
   )
 })
 

@@ -29,7 +29,7 @@ for (const signal of ALL) {
         assert.equal(index.odd, false)
         assert.equal(index.itemCount, indexChunk(signal, bytes).itemCount)
       }),
-      { numRuns: 40 },
+      { numRuns: 20 },
     )
   })
 
@@ -40,7 +40,7 @@ for (const signal of ALL) {
         assert.equal(refused, 0)
         assert.deepEqual(decodeWhole(signal, back), decodeWhole(signal, bytes))
       }),
-      { numRuns: 80 },
+      { numRuns: 40 },
     )
   })
 
@@ -53,7 +53,7 @@ for (const signal of ALL) {
           assert.ok(error instanceof MalformedError, String(error))
         }
       }),
-      { numRuns: 2000 },
+      { numRuns: 1000 },
     )
   })
 }

@@ -38,7 +38,7 @@ for (const signal of NEW) {
         assert.equal(chunk, bytes)
         assert.deepEqual([count, refused], [seen.length, 0])
       }),
-      { numRuns: 200 },
+      { numRuns: 80 },
     )
   })
 
@@ -47,7 +47,7 @@ for (const signal of NEW) {
       fc.property(oddRequests[signal], (bytes) => {
         assert.deepEqual(ours[signal](bytes), theirs[signal](bytes, 'protobufEs'))
       }),
-      { numRuns: 40 },
+      { numRuns: 20 },
     )
   })
 
@@ -60,7 +60,7 @@ for (const signal of NEW) {
         assert.equal(count, theirs[signal](bytes, 'protobufEs').length)
         assert.equal(admit(signal, chunk).chunk, chunk, 'once')
       }),
-      { numRuns: 100 },
+      { numRuns: 50 },
     )
   })
 
@@ -91,7 +91,7 @@ for (const signal of NEW) {
         assert.deepEqual(withoutBadIds(decodeWhole(signal, admitted.chunk)), decodeWhole(signal, admitted.chunk))
         assert.equal(admit(signal, admitted.chunk).refused, 0)
       }),
-      { numRuns: 200 },
+      { numRuns: 80 },
     )
   })
 }

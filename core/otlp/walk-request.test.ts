@@ -38,7 +38,7 @@ t.test('sees what two other decoders see', async () => {
       assert.deepEqual(seen, decodeWithProtobufjs(bytes))
       assert.equal(admit('traces', bytes).chunk, bytes, 'a request without fault goes on as the bytes it came in')
     }),
-    { numRuns: 150 },
+    { numRuns: 60 },
   )
 })
 
@@ -48,7 +48,7 @@ t.test('sees through the corners of protobuf: fields twice, out of order, longer
       assert.equal(admit('traces', bytes).refused, 0)
       assert.deepEqual(decodeWithCursors(bytes), decodeWithProtobufEs(bytes))
     }),
-    { numRuns: 150 },
+    { numRuns: 60 },
   )
 })
 
@@ -79,7 +79,7 @@ t.test('whatever is admitted of broken bytes, another decoder can read, with goo
       }
       assert.deepEqual(decodeWithCursors(admitted.chunk), seen)
     }),
-    { numRuns: 120 },
+    { numRuns: 50 },
   )
 })
 
@@ -139,7 +139,7 @@ t.test('bad spans are cut out alone, and their neighbours stay as they were', as
       // A resource that held only bad spans goes with them; one that came empty stays.
       assert.deepEqual(Buffer.from(chunk), Buffer.from(make(good.filter((spans, i) => spans.length > 0 || scopes[i]!.length === 0))))
     }),
-    { numRuns: 200 },
+    { numRuns: 80 },
   )
 })
 
@@ -205,7 +205,7 @@ t.test('UTF-8 as Unicode defines it', async (t) => {
       const valid = Buffer.from(Buffer.from(bytes).toString()).equals(bytes)
       assert.equal(named([...bytes]) === 'fine', valid)
     }),
-    { numRuns: 500 },
+    { numRuns: 250 },
   )
 })
 

@@ -129,7 +129,7 @@ t.test('every span of the kept traces goes out once, with its resource and scope
         assert.equal(buffer.openTraces + buffer.leavingTraces + buffer.table.count, 0)
       },
     ),
-    { numRuns: 20 },
+    { numRuns: 10 },
   )
 })
 
@@ -357,6 +357,6 @@ t.test('an odd request costs nothing of its meaning', async () => {
       buffer.decideDue(Infinity)
       assert.deepEqual(seen(leaveAll(buffer).flatMap(({ chunks }) => chunks)).sort(), seen([chunk]).sort())
     }),
-    { numRuns: 25 },
+    { numRuns: 12 },
   )
 })
