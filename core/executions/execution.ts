@@ -26,7 +26,7 @@ export interface OpenExecution {
   readonly openedMs: number
   readonly openedAtMs: number
   /** In the order in which they came. */
-  parts: readonly KeptPart[]
+  parts: KeptPart[]
   /** What it takes in memory, roughly. */
   bytes: number
   hasStart: boolean

@@ -2,13 +2,10 @@
 // hands on what it produced, remembers it. Receivers hold one.
 
 import { hash } from 'node:crypto'
-import { LRUCache } from 'lru-cache'
 import type { Origin, Signal } from '../batch.ts'
 import type { Clock } from '../clock.ts'
 import { PermanentError, RetryableError } from '../errors.ts'
 import {
-  type Execution,
-  executionOf,
   type Fault,
   FINISHED,
   type Identity,
@@ -24,7 +21,6 @@ import {
   reversedIn,
   spanOf,
   stringIn,
-  UNKNOWN,
 } from '../mplp/index.ts'
 import type { Audit } from '../server/index.ts'
 import { FullError } from '../storage.ts'
@@ -32,6 +28,7 @@ import { canonicalJson, type JsonObject, NotCanonicalError, type Rejection, type
 import { accepted, duplicate, type Reference, referenceTo, rejected, retry, type Told } from './answer.ts'
 import type { Departures } from './departures.ts'
 import { type KeptPart, newPart, type OpenExecution } from './execution.ts'
+import { KnownFacts } from './known-facts.ts'
 import type { KnownMessages } from './known-messages.ts'
 import { type Failure, failureOf, type Place, type Round } from './round.ts'
 import type { ExecutionTable } from './table.ts'
@@ -108,15 +105,13 @@ interface Taking {
   readonly ends: boolean
 }
 
-/** Executions whose facts are kept from one message to the next. */
-const MOST_FACTS = 2000
-
 export class Intake {
   readonly #tools: IntakeTools
-  readonly #facts = new LRUCache<OpenExecution, { readonly parts: readonly KeptPart[]; readonly execution: Execution }>({ max: MOST_FACTS })
+  readonly #facts: KnownFacts
 
   constructor(tools: IntakeTools) {
     this.#tools = tools
+    this.#facts = new KnownFacts(tools.table)
   }
 
   /** An answer for each, in their order. Settles when all of them have their fate, at the latest about `deadlineMs` on the monotonic clock. */
@@ -180,7 +175,7 @@ export class Intake {
     const { message, realm, origin, key, content } = believed
     const { table, known, measurements, identity, clock } = this.#tools
     const id = message.execution
-    const facts = this.#factsOf(open)
+    const facts = this.#facts.of(open)
     const reversed = reversedIn(message, facts)
     if (reversed !== undefined) return rejected(referenceTo(message.whole), [reversed])
     if (id !== undefined && !table.hasRoom(open, message.kind)) return retry(referenceTo(message.whole), 'too many executions are open')
@@ -264,15 +259,6 @@ export class Intake {
     const who = { tenant, ...(subject === undefined ? {} : { subject }), ...(object === undefined ? {} : { object }) }
     this.#tools.audit?.({ kind: 'refusal', act: 'message', ...who, reason: `${path} ${reason}` })
     return rejected(reference, reasons, STATUS[kind])
-  }
-
-  #factsOf(open: OpenExecution | undefined): Execution {
-    if (open === undefined) return UNKNOWN
-    const known = this.#facts.get(open)
-    if (known?.parts === open.parts) return known.execution
-    const execution = executionOf(this.#tools.table.bytesOf(open))
-    this.#facts.set(open, { parts: open.parts, execution })
-    return execution
   }
 
   #unrecognised(value: unknown): Told {

@@ -22,6 +22,9 @@ export interface TableOptions {
 /** Why an execution is handed on without a message that ends it: its time is over, or its finish came and its start did not. */
 export type Overdue = 'timeout' | 'finished'
 
+/** Longer lists of parts are not copied to add one. */
+const MOST_PARTS_COPIED = 16
+
 export class ExecutionTable {
   readonly #options: TableOptions
   readonly #overdue: (executions: readonly OpenExecution[], why: Overdue) => void
@@ -182,7 +185,8 @@ export class ExecutionTable {
   #put(execution: OpenExecution, part: KeptPart, bytes: Uint8Array): void {
     this.#slabs.add(part, bytes)
     // Lists that grow by themselves have room for sixteen more: most executions have three parts.
-    execution.parts = [...execution.parts, part]
+    if (execution.parts.length < MOST_PARTS_COPIED) execution.parts = [...execution.parts, part]
+    else execution.parts.push(part)
     this.#weigh(execution, part.length + PART_BYTES)
   }
 

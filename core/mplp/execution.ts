@@ -70,6 +70,37 @@ export function executionOf(parts: readonly Uint8Array[]): Execution {
   }
 }
 
+/**
+ * What is known when one more part has come. Undefined where all of them must be read again: it is older than what was heard before, or says
+ * something else of the resource or of thresholds.
+ */
+export function goneOn(before: Execution, bytes: Uint8Array): Execution | undefined {
+  const part = readPart(bytes)
+  const { kind, time, service, operation, status, resource } = part
+  const saysNoOther = kind === 'start' ? !before.started : service === '' || service === before.service
+  const limits = part.thresholds.length === 0 ? before.thresholds : readThresholds([part.thresholds])
+  if (time < before.lastTime || resource.length > 0 || part.serviceVersion !== '') return undefined
+  if (!saysNoOther || limits !== before.thresholds) return undefined
+  const isBegun = kind === 'start' && !before.started
+  return {
+    ...before,
+    started: before.started || isBegun,
+    startTime: isBegun ? time : before.startTime,
+    lastTime: time,
+    operation: operation === '' ? before.operation : operation,
+    status: status === '' ? before.status : status,
+    crossed: crossedBy(part, before.crossed),
+  }
+}
+
+function crossedBy({ crossed, back }: Part, before: ReadonlySet<string>): ReadonlySet<string> {
+  if (crossed.length === 0 && back.length === 0) return before
+  const after = new Set(before)
+  for (const key of back) after.delete(key)
+  for (const key of crossed) after.add(key)
+  return after
+}
+
 /** Why the message cannot be of this execution: it would end before it began. */
 export function reversedIn(message: Message, { started, startTime }: Execution): Fault | undefined {
   if (message.kind !== 'finish' || !started || message.time >= startTime) return undefined

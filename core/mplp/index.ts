@@ -4,7 +4,7 @@
 export * from './ids.ts'
 export * from './json.ts'
 export * from './message.ts'
-export { type Execution, executionOf, reversedIn, UNKNOWN } from './execution.ts'
+export { type Execution, executionOf, goneOn, reversedIn, UNKNOWN } from './execution.ts'
 export type { Identity } from './metrics.ts'
 export { MetricsWindow } from './metrics-window.ts'
 export { type Outcome, type OutcomeOptions, outcomeOf } from './outcome.ts'
