@@ -120,15 +120,16 @@ export class WebSocketDoor {
     this.#options.tls?.stop()
     const closed = this.#server.listening ? new Promise<void>((resolve) => void this.#server.close(() => resolve())) : undefined
     this.#server.closeIdleConnections()
+    const { promise: empty, resolve } = Promise.withResolvers<void>()
+    this.#onEmpty = resolve
     const cut = (): void => {
       for (const connection of this.#connections) connection.destroy()
       this.#server.closeAllConnections()
+      resolve()
     }
     abort.addEventListener('abort', cut)
     for (const connection of this.#connections) connection.leave()
     if (abort.aborted) cut()
-    const { promise: empty, resolve } = Promise.withResolvers<void>()
-    this.#onEmpty = resolve
     this.#left()
     await Promise.all([closed, empty])
     this.#timer?.cancel()
