@@ -5,6 +5,7 @@ import { resolve } from 'node:path'
 
 const sources: Readonly<Record<string, string>> = {
   millrace: new URL('../core/plugin.ts', import.meta.url).href,
+  'millrace/client': new URL('../client/index.ts', import.meta.url).href,
   'millrace/testing': new URL('../core/testing/index.ts', import.meta.url).href,
 }
 
