@@ -7,7 +7,7 @@
 // HMAC-SHA256 of the canonical JSON (RFC 8785) of everything else: who has no key can chain lines, and not seal them.
 
 import { createHmac, hash, timingSafeEqual } from 'node:crypto'
-import { canonicalJson } from './canonical-json.ts'
+import { canonicalJson, NotCanonicalError } from './canonical-json.ts'
 import type { JsonObject } from './verdict.ts'
 
 export interface Link {
@@ -61,7 +61,13 @@ export function claimedLink(line: string): Link | undefined {
 
 function isSealed({ seal, ...rest }: JsonObject, key: Uint8Array): boolean {
   if (typeof seal !== 'string' || !/^[0-9a-f]{64}$/.test(seal)) return false
-  return timingSafeEqual(Buffer.from(seal, 'hex'), Buffer.from(sealOf(rest, key), 'hex'))
+  try {
+    return timingSafeEqual(Buffer.from(seal, 'hex'), Buffer.from(sealOf(rest, key), 'hex'))
+  } catch (error) {
+    // We have written nothing that has no canonical form.
+    if (error instanceof NotCanonicalError) return false
+    throw error
+  }
 }
 
 function sealOf(fields: JsonObject, key: Uint8Array): string {

@@ -158,6 +158,8 @@ t.test('every way to change the log is found, with its line', async (t) => {
   }
   const changes: readonly (readonly [what: string, text: string, line: number | undefined, message: RegExp])[] = [
     ['edited', good.replace('execution 2', 'execution 9'), 3, /seal/],
+    ['edited so that it cannot be sealed', good.replace('execution 2', '\\ud800'), 3, /seal/],
+    ['nested very deep', good.replace('"execution 2"', '['.repeat(200) + ']'.repeat(200)), 3, /seal/],
     ['a blank more', good.replace('{"seq":3,', '{"seq": 3,'), 4, /line before/],
     ['reordered', whole([lines[0]!, lines[2]!, lines[1]!, ...lines.slice(3)]), 2, /moved/],
     ['cut in the middle', whole([...lines.slice(0, 2), ...lines.slice(3)]), 3, /missing/],
