@@ -76,9 +76,7 @@ function follow(query: HttpQuery, mine: Sees, executions: Executions, clock: Clo
       stream.write(text)
     }
   }
-  const stopWatching = executions.watch(sees, ({ event, execution }: ExecutionEvent) =>
-    write(`event: ${event}\ndata: ${JSON.stringify(execution)}\n\n`),
-  )
+  const stopWatching = executions.watch(sees, (event) => write(framed(event)))
   const beat = (): { cancel(): void } =>
     clock.after(HEARTBEAT_MS, () => {
       if (stream.waitingBytes === 0) stream.write(':\n\n')
@@ -107,6 +105,18 @@ function filterOf({ search }: HttpQuery, mine: Sees, clock: Clock): Sees | strin
     (status === null || execution.status === status) &&
     (tenant === null || execution.origin.tenant === tenant) &&
     (olderThanMs === 0 || clock.monotonicMs() - execution.openedMs >= olderThanMs)
+}
+
+/** All readers are told of an event with the same object. */
+const framedEvents = new WeakMap<ExecutionEvent, string>()
+
+/** Once for all readers: it would take most of the time, and, where they do not read, of the memory. */
+function framed(event: ExecutionEvent): string {
+  const known = framedEvents.get(event)
+  if (known !== undefined) return known
+  const text = `event: ${event.event}\ndata: ${JSON.stringify(event.execution)}\n\n`
+  framedEvents.set(event, text)
+  return text
 }
 
 function wholeNumber(text: string, least: number, most: number): number | undefined {
