@@ -12,6 +12,7 @@ import { Client, credentials } from '@grpc/grpc-js'
 import t, { type Test } from 'tap'
 import { numberedSpans, readSpans } from '../core/testing/index.ts'
 import { Authority } from '../core/tls/fixtures/certificates.ts'
+import { agentsStory } from './agents-story.ts'
 import { httpBackend } from './backend.ts'
 import { edgeStory, gatewayStory } from './edge-and-gateway.ts'
 import { jsonSpan, postSpans, type Program, start } from './program.ts'
@@ -38,6 +39,13 @@ async function stops(t: Test, { child, ended, said }: Program, account: string):
 const stories: Readonly<Record<string, (t: Test) => Promise<void>>> = {
   'edge.yaml': edgeStory,
   'gateway.yaml': gatewayStory,
+
+  'agents.yaml': (t) =>
+    agentsStory(
+      t,
+      (env) => running(t, 'agents.yaml', env),
+      (program, account) => stops(t, program, account),
+    ),
 
   'trace-protocol.yaml': (t) =>
     traceProtocolStory(

@@ -58,7 +58,7 @@ t.test('it holds the program, its types and its configurations, and nothing of t
   const top = new Set(files.map((file) => file.split('/')[0]))
   t.same(
     [...top].toSorted((a, b) => (a! < b! ? -1 : 1)),
-    ['LICENSE', 'README.md', 'configs', 'dist', 'package.json'],
+    ['LICENSE', 'README.md', 'configs', 'dist', 'package.json', 'proto'],
   )
   t.same(files.filter((file) => /\.test\.|fixtures|\.map$|(?<!\.d)\.ts$/.test(file)).sort(), [])
   t.same(
