@@ -434,6 +434,20 @@ t.test('a storage that cannot be written is no acceptance', async (t) => {
   t.same(await bench.tell(first), ['accepted'])
 })
 
+t.test('a full storage takes ends, which make room in it', async (t) => {
+  const storage = new MemoryStorage(2000)
+  const bench = await started(t, {}, storage)
+  let open = 0
+  while ((await bench.tell(start(open)))[0] === 'accepted') open++
+  t.ok(open > 2, `${open} are open`)
+  for (let run = 0; run < open; run++) t.same(await bench.tell(finish(run)), ['accepted'])
+  t.equal(bench.spans.length, open, 'and none of them twice')
+  t.same(await bench.tell(start(99)), ['accepted'])
+  closeAll(storage)
+  const after = await started(t, {}, storage)
+  t.equal(after.open.length, 1)
+})
+
 t.test('what is forgotten before its time is counted', async (t) => {
   const bench = await started(t, { remember: { messages: 2, for: '10m' } })
   await bench.clock.advance(1)

@@ -88,7 +88,10 @@ export class Executions {
     const { clock, log, storage } = settings
     if (storage !== undefined) {
       const { messages, for: age } = config.remember
-      const journal = new DurableJournal(await storage.open(), { mostSeen: messages, seenForMs: parseDuration(age), clock })
+      const unwritten = (reason: unknown): void =>
+        log.warn({ reason: String(reason) }, 'the end of an execution cannot be written: after a restart it may end again')
+      const options = { mostSeen: messages, seenForMs: parseDuration(age), clock, unwritten }
+      const journal = new DurableJournal(await storage.open(), options)
       const unreadable = await journal.restore(this.#table, this.#known)
       if (unreadable > 0) log.error({ records: unreadable }, 'records of open executions cannot be read; they stay in the storage')
       if (this.#table.count > 0) log.info({ executions: this.#table.count }, 'executions that were open are restored')
@@ -163,12 +166,7 @@ export class Executions {
   }
 
   async #left(execution: OpenExecution, how: Ending['how']): Promise<void> {
-    await Promise.resolve(this.#journal.end(execution)).catch((error: unknown) => {
-      this.#tools.settings.log.warn(
-        { reason: String(error) },
-        'the end of an execution cannot be written: after a restart it may end again',
-      )
-    })
+    await this.#journal.end(execution)
     this.#table.end(execution)
     this.#watchers.tell(how, execution, this.#tools.settings.clock.monotonicMs())
   }

@@ -68,7 +68,7 @@ export interface Journal {
   keep(execution: OpenExecution, part: KeptPart, bytes: Uint8Array): Promise<void> | undefined
   /** The execution has ended while the part was being written. */
   forget(part: KeptPart): void
-  /** The execution has ended: its parts are not needed any more, its messages stay known. */
+  /** The execution has ended: its parts are not needed any more, its messages stay known. Never rejects. */
   end(execution: OpenExecution): Promise<void> | undefined
   /** A message that adds to no execution was accepted. */
   seen(key: string, content: string): Promise<void> | undefined

@@ -39,23 +39,31 @@ interface Head {
 /** Nothing survives, and nothing waits. */
 export const NO_JOURNAL: Journal = { keep: () => undefined, forget: () => {}, end: () => undefined, seen: () => undefined }
 
+export interface JournalOptions {
+  /** Messages that are remembered beside those of open executions, and for how long. */
+  readonly mostSeen: number
+  readonly seenForMs: number
+  readonly clock: Clock
+  /** Told of an end that is not on disk. */
+  readonly unwritten: (reason: unknown) => void
+}
+
 export class DurableJournal implements Journal {
   readonly #log: DurableLog
   readonly #mostSeen: number
   readonly #seenForMs: number
   readonly #clock: Clock
+  readonly #unwritten: (reason: unknown) => void
   /** Records that only say what was seen, oldest first. */
   readonly #notes: { readonly position: Position; readonly messages: number; readonly atMs: number }[] = []
   #noted = 0
 
-  constructor(
-    log: DurableLog,
-    { mostSeen, seenForMs, clock }: { readonly mostSeen: number; readonly seenForMs: number; readonly clock: Clock },
-  ) {
+  constructor(log: DurableLog, { mostSeen, seenForMs, clock, unwritten }: JournalOptions) {
     this.#log = log
     this.#mostSeen = mostSeen
     this.#seenForMs = seenForMs
     this.#clock = clock
+    this.#unwritten = unwritten
   }
 
   /** Fills the table and the memory of messages with what an earlier run left. Settles with how many records could not be read. */
@@ -86,9 +94,14 @@ export class DurableJournal implements Journal {
     if (position !== undefined) this.#release(position)
   }
 
+  /** Its span has left, so that it needs its parts no more, written or not: the room that they take may be what the disk lacks. */
   async end({ id, realm, parts }: OpenExecution): Promise<void> {
     const seen = parts.map(({ key, content }): Seen => [key, content])
-    this.#note(await this.#log.append(encode(END, { x: id, ...(realm === '' ? {} : { r: realm }), seen })), seen.length)
+    try {
+      this.#note(await this.#log.append(encode(END, { x: id, ...(realm === '' ? {} : { r: realm }), seen })), seen.length)
+    } catch (error) {
+      this.#unwritten(error)
+    }
     for (const { position } of parts) if (position !== undefined) this.#release(position)
   }
 
