@@ -25,3 +25,13 @@ t.test('a timer fires when it is due, however far off, and not at all once it is
   for (let day = 0; day < 40; day++) mock.timers.tick(DAY_MS)
   t.same(fired, ['50 ms', '60 days'])
 })
+
+t.test('what is overdue runs at once, and nobody is warned of it', async (t) => {
+  const warnings: string[] = []
+  const warn = ({ name }: Error): void => void warnings.push(name)
+  process.on('warning', warn)
+  t.teardown(() => process.off('warning', warn))
+  await new Promise<void>((resolve) => void systemClock.after(-5, resolve))
+  await new Promise(setImmediate)
+  t.same(warnings, [])
+})

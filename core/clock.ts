@@ -19,7 +19,8 @@ export const systemClock: Clock = {
       if (leftMs <= LONGEST_TIMER_MS) timer = setTimeout(run, leftMs)
       else timer = setTimeout(() => wait(leftMs - LONGEST_TIMER_MS), LONGEST_TIMER_MS)
     }
-    wait(ms)
+    // What is due already: Node would warn of a negative time.
+    wait(Math.max(0, ms))
     return { cancel: () => clearTimeout(timer) }
   },
 }
