@@ -6,6 +6,7 @@ import { ANONYMOUS, type Origin } from '../batch.ts'
 import { PermanentError, RetryableError } from '../errors.ts'
 import { readJson } from '../mplp/index.ts'
 import { CollectingConsumer, MemoryStorage, TestClock, TestSettings } from '../testing/index.ts'
+import type { Trusted } from '../trust/index.ts'
 import type { Told } from './answer.ts'
 import { Executions } from './executions.ts'
 import type { ExecutionsConfig } from './options.ts'
@@ -24,13 +25,15 @@ class Bench {
   readonly settings: TestSettings
   readonly downstream = new CollectingConsumer()
   readonly executions: Executions
+  /** Whether messages prove who has sent them. */
+  proves = false
 
   constructor(config: Partial<ExecutionsConfig> = {}, storage?: MemoryStorage, clock: TestClock = new TestClock()) {
     this.clock = clock
     this.settings = new TestSettings('mplp', clock)
     if (storage !== undefined) Object.assign(this.settings, { storage: { open: () => storage.open('mplp') } })
     const next = { traces: this.downstream, metrics: this.downstream, logs: this.downstream }
-    const believe = (message: Fields, origin: Origin): { ok: true; message: Fields; origin: Origin } => ({ ok: true, message, origin })
+    const believe = (message: Fields, origin: Origin): Trusted => ({ ok: true, message, origin, ...(this.proves && { proved: true }) })
     this.executions = new Executions({ config: { ...CONFIG, ...config }, next, settings: this.settings, believe, permit: () => true })
   }
 
@@ -111,6 +114,18 @@ t.test('the same message again is a duplicate, its id with another content is re
   )
   const { message_id: _, ...nameless } = update(1)
   t.same(await bench.tell(nameless, nameless, { ...nameless, x: 1 }), ['accepted', 'duplicate', 'accepted'], 'flat messages without an id')
+})
+
+t.test('a message that proves who has sent it is a duplicate whoever sends it again; one that does not is somebody else’s', async (t) => {
+  const bench = await started(t)
+  const as = (subject: string): Origin => ({ tenant: 'a', subject, headers: new Map() })
+  const from = { sender: { sender_id: 'planner' } }
+  const [claimed, proved, nameless] = [start(1, from), update(1, from), update(1)]
+  const told = async (message: Fields, subject: string): Promise<unknown> => (await bench.send([message], as(subject)))[0]!.answer.status
+  t.same([await told(claimed, 'planner'), await told(claimed, 'gateway')], ['accepted', 'accepted'])
+  bench.proves = true
+  t.same([await told(proved, 'planner'), await told(proved, 'gateway')], ['accepted', 'duplicate'])
+  t.same([await told(nameless, 'planner'), await told(nameless, 'gateway')], ['accepted', 'accepted'], 'each has proved itself')
 })
 
 t.test('a copy that comes while the first is on its way waits for it', async (t) => {

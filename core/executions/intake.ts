@@ -142,7 +142,7 @@ export class Intake {
     const origin = open !== undefined && message.tenant === undefined ? open.origin : tenants.of(verdict.origin, message.tenant)
     if (!this.#isPermitted(message, verdict.origin, origin, open)) return this.#refuse(json.value, NOT_ALLOWED, verdict.origin)
     const content = contentOf(verdict)
-    const key = keyOf(message, verdict.origin, content)
+    const key = keyOf(message, verdict, content)
     const earlier = known.accepted(key)
     if (earlier !== undefined) return earlier === content ? duplicate(referenceTo(json.value)) : rejected(referenceTo(json.value), [REUSED])
     const busy = known.taking(key) ?? open?.leaving
@@ -277,9 +277,9 @@ const NOT_ALLOWED: Rejection = {
 
 const STATUS = { malformed: 422, unauthenticated: 401, untrusted: 403, unavailable: 503 } as const
 
-/** By sender and id; a message without one by what it says. */
-function keyOf({ id, sender }: Message, { tenant, subject }: Origin, content: string): string {
-  return JSON.stringify([tenant, subject, sender, id ?? content])
+/** By sender and id; a message without one by what it says. One that proves the sender that it names is the same whoever passes it on, or plays it again. */
+function keyOf({ id, sender }: Message, { origin: { tenant, subject }, proved }: Trusted, content: string): string {
+  return JSON.stringify([tenant, sender === undefined ? subject : (proved ?? subject), sender, id ?? content])
 }
 
 /** A digest of what a message says: not of how it is written, nor of the proofs beside it. */

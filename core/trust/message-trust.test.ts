@@ -179,6 +179,18 @@ t.test('a signature is checked by the kind of the registered key, and a digest s
   t.end()
 })
 
+t.test('what proves who has sent a message is told from what does not', (t) => {
+  const senders = { planner: { integrity_key: SHARED, public_key: pem(ed.publicKey) } }
+  const optional = trust({ integrity: 'optional', signature: 'optional', encryption: 'optional', senders })
+  const proves = (message: JsonObject): unknown => (verdict(optional, message) as { proved?: true }).proved
+  t.equal(proves(MESSAGE), undefined)
+  t.equal(proves(signMessage(MESSAGE, { signature: 'digest' })), undefined, 'anybody can make a digest')
+  t.equal(proves(signMessage(MESSAGE, { integrity: SHARED })), true)
+  t.equal(proves(signMessage(MESSAGE, { signature: ed.privateKey })), true)
+  t.equal(proves(signMessage(MESSAGE, { integrity: SHARED, signature: 'digest' })), true)
+  t.end()
+})
+
 t.test('a time window: outside of it, or no time at all', (t) => {
   const clock = new TestClock()
   const required = trust({ timestamp: 'required' }, { clock })

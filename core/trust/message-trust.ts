@@ -113,7 +113,11 @@ export class MessageTrust {
     if (!isAsked(integrity, seal) && !isAsked(signature, signed)) return this.#opened(message, origin)
     try {
       const text = provedText(message)
-      return this.#unsealed(seal, text, sender) ?? this.#unsigned(signed, text, sender) ?? this.#opened(message, origin, text)
+      const refused = this.#unsealed(seal, text, sender) ?? this.#unsigned(signed, text, sender)
+      if (refused !== undefined) return refused
+      const opened = this.#opened(message, origin, text)
+      const isProved = isAsked(integrity, seal) || (isAsked(signature, signed) && digestIn(signed) === undefined)
+      return opened.ok && isProved ? { ...opened, proved: true } : opened
     } catch (error) {
       if (!(error instanceof NotCanonicalError)) throw error
       return rejection('malformed', error.path, `it has no canonical form: ${error.message}`)

@@ -19,6 +19,8 @@ export interface Trusted {
   readonly origin: Origin
   /** The canonical form of `message` without its `security`, where it was made to check that. */
   readonly text?: string
+  /** A seal or a signature with the sender's own key was checked: who it says has sent it has, whoever passed it on. */
+  readonly proved?: true
 }
 
 export interface Rejection {
