@@ -1,5 +1,6 @@
 // Receiver `websocket` from outside: what a client is answered on each path, what it may watch, and who may.
 
+import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
@@ -14,6 +15,7 @@ import {
 } from '../../core/index.ts'
 import type { AuditEntry, Auditor } from '../../core/factory.ts'
 import { CollectingConsumer, encodeTraces, lifecycleSuite, TestSettings } from '../../core/testing/index.ts'
+import { Authority } from '../../core/tls/fixtures/certificates.ts'
 import { factory, type ReceiverConfig } from './factory.ts'
 import type { WebSocketReceiver } from './websocket-receiver.ts'
 
@@ -39,6 +41,8 @@ const CONFIG: ReceiverConfig = {
   pong_timeout: '10s',
   idle_timeout: '10m',
 }
+
+const TLS = { min_version: '1.2', max_version: '1.3', reload_interval: '10s', client_ca_file_reload: true } as const
 
 interface Started {
   readonly url: string
@@ -329,6 +333,36 @@ t.test('the messages of the published examples become the same spans as over HTT
     }
   }
   t.equal(downstream.spans().length, 2)
+})
+
+t.test('a frame with very many messages is refused as one', async (t) => {
+  const { url } = await open(t)
+  const client = await Client.to(t, url)
+  t.match(await client.ask(`[${'1,'.repeat(1000)}1]`), { status: 'rejected', n: 1, errors: [{ message: /accepted: 1000/ }] })
+  t.match(await client.ask('[]'), [])
+  t.match(await client.ask(Array.from({ length: 1000 }, (_, i) => start(`many ${i}`))), { length: 1000, 0: { n: 2 }, 999: { n: 1001 } })
+  t.match(await client.ask(start('after')), { n: 1002 })
+})
+
+t.test('over TLS, with a certificate that says who it is', async (t) => {
+  const authority = new Authority()
+  const [server, sender] = [authority.sign(), authority.sign({ usage: 'client' })]
+  const shown: (string | undefined)[] = []
+  const authenticator: ServerAuthenticator = {
+    start: async () => {},
+    stop: async () => {},
+    async authenticate(_headers, peer) {
+      shown.push(peer?.certificate?.fingerprint256)
+      return ORIGINS.get('Bearer agent')!
+    },
+  }
+  const tls = { ...TLS, cert_pem: server.cert, key_pem: server.key, client_ca_pem: authority.cert } as NonNullable<ReceiverConfig['tls']>
+  const { url } = await open(t, { tls, auth: { authenticator: 'certificates' } }, { certificates: authenticator })
+  const secure = url.replace('ws:', 'wss:')
+  const client = await Client.to(t, secure, 'mplp.v1', { ca: authority.cert, ...sender })
+  t.match(await client.ask(start('tls')), { status: 'accepted' })
+  t.same(shown, [new X509Certificate(sender.cert).fingerprint256])
+  await t.rejects(Client.to(t, secure, 'mplp.v1', { ca: authority.cert }), 'without a certificate')
 })
 
 t.test('when it stops, what was taken is answered, and connections end with 1001', async (t) => {
