@@ -237,6 +237,22 @@ t.test('what downstream cannot take is not accepted, and changes nothing', async
   t.equal(bench.downstream.dataPoints().length, 1)
 })
 
+t.test('an execution that has begun twice has begun still when one of its starts is taken back', async (t) => {
+  const bench = await started(t)
+  await bench.tell(start(1))
+  bench.downstream.refuse = () => {
+    throw new RetryableError('later')
+  }
+  t.same(await bench.tell(start(1, { warnings: ['again'] })), ['retry'])
+  bench.downstream.refuse = () => {}
+  t.match(
+    bench.executions.list(0, 1, () => true),
+    [{ incomplete: false }],
+  )
+  t.same(await bench.tell(finish(1)), ['accepted'])
+  t.same(bench.open, [], 'it waits for no start')
+})
+
 t.test('overdue executions are offered again until downstream takes them', async (t) => {
   const bench = await started(t, { executions: { ...CONFIG.executions, timeout: '1m' } })
   await bench.tell(start(1), start(2))

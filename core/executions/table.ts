@@ -3,7 +3,7 @@
 
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../clock.ts'
-import type { Message } from '../mplp/index.ts'
+import { type Message, readPart } from '../mplp/index.ts'
 import { EXECUTION_BYTES, type KeptPart, type OpenExecution, PART_BYTES } from './execution.ts'
 import { Slabs } from './slabs.ts'
 
@@ -131,13 +131,17 @@ export class ExecutionTable {
     execution.parts = execution.parts.filter((other) => other !== part)
     this.#slabs.free(part)
     this.#weigh(execution, -part.length - PART_BYTES)
-    if (kind === 'finish') {
+    if (kind === 'finish' && !this.#isAmong(execution, kind)) {
       execution.hasFinish = false
       this.#startless.delete(execution)
     }
-    if (kind === 'start') execution.hasStart = false
+    if (kind === 'start' && !this.#isAmong(execution, kind)) execution.hasStart = false
     if (execution.parts.length === 0) this.#remove(execution)
     else this.#waitForStart(execution)
+  }
+
+  #isAmong({ parts }: OpenExecution, kind: Message['kind']): boolean {
+    return parts.some((part) => readPart(this.#slabs.bytesIn(part)).kind === kind)
   }
 
   /** Its span was taken. */
