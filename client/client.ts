@@ -48,14 +48,10 @@ class ProtocolClient implements Client {
     this.#letters = new LetterWriter(options.sender)
     const { service, serviceVersion, resource } = options
     this.#home = { service_name: service, service_version: serviceVersion, resource_attributes: resource }
-    const transport = transportOf(options)
-    this.#outbox = new Outbox(transport, options, this.#listener(), signOf(options))
+    this.#outbox = new Outbox(transportOf(options), options, this.#listener(), signOf(options))
     this.#stay = atTheEnd({
       flush: () => void this.#endOfProgram(),
-      leaving: (isLeaving) => {
-        transport.leaving?.(isLeaving)
-        if (isLeaving) void this.#outbox.flush(0)
-      },
+      leaving: (isLeaving) => this.#outbox.leaving(isLeaving),
     })
   }
 

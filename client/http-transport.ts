@@ -22,7 +22,7 @@ export class HttpTransport implements Transport {
   readonly window = 1
   readonly #options: Settled
   readonly #endpoint: string
-  readonly #closing = new AbortController()
+  #running: AbortController | undefined
   #isLeaving = false
 
   constructor(options: Settled) {
@@ -32,14 +32,14 @@ export class HttpTransport implements Transport {
 
   async send(texts: readonly string[]): Promise<readonly Answer[]> {
     const body = `${texts.join('\n')}\n`
-    const timeout = new AbortController()
-    const timer = setTimeout(
-      () => timeout.abort(new NotNow(`no answer within ${this.#options.answerTimeoutMs} ms`)),
-      this.#options.answerTimeoutMs,
-    )
+    // One controller for time and closing: joining two signals costs as much as the rest of a small request.
+    const running = new AbortController()
+    this.#running = running
+    const { answerTimeoutMs } = this.#options
+    const timer = setTimeout(() => running.abort(new NotNow(`no answer within ${answerTimeoutMs} ms`)), answerTimeoutMs)
     try {
       const headers = await this.#headers()
-      const signal = AbortSignal.any([timeout.signal, this.#closing.signal])
+      const { signal } = running
       const response = await fetch(this.#endpoint, { method: 'POST', headers, body, signal, keepalive: this.#isLeaving })
       return this.#answers(texts.length, response, await response.text())
     } catch (error) {
@@ -54,7 +54,7 @@ export class HttpTransport implements Transport {
   }
 
   close(): void {
-    this.#closing.abort(new NotNow('the client is closed'))
+    this.#running?.abort(new NotNow('the client is closed'))
   }
 
   async #headers(): Promise<Record<string, string>> {

@@ -115,7 +115,7 @@ type Amount = {
 const isNode: boolean = typeof globalThis.process?.versions?.node === 'string'
 
 const AMOUNTS: Readonly<Record<Amount, number>> = {
-  lingerMs: 5,
+  lingerMs: 20,
   maxBatchBytes: 262_144,
   maxBufferBytes: 8_388_608,
   answerTimeoutMs: 15_000,

@@ -9,6 +9,9 @@ import { type Answer, NotNow, TooLarge, type Transport } from './transport.ts'
 /** Receivers bound how many one request may have. */
 const MAX_BATCH_MESSAGES = 1000
 
+/** Of requests that outlive their page, browsers let 64 KiB be on their way. */
+const MAX_LAST_BYTES = 60_000
+
 type Limits = Pick<Settled, 'lingerMs' | 'maxBatchBytes' | 'maxBufferBytes' | 'whenFull' | 'minBackoffMs' | 'maxBackoffMs'>
 
 /** What the outbox tells. None of them throws. */
@@ -38,6 +41,7 @@ export class Outbox {
   /** After a failure: nothing is sent before. */
   #pauseUntilMs = 0
   #isClosed = false
+  #isLeaving = false
   readonly #counts = { made: 0, accepted: 0, rejected: 0, dropped: 0 }
   readonly #idle = new Set<() => void>()
 
@@ -120,6 +124,13 @@ export class Outbox {
     while (this.#sending < this.#transport.window && this.#head < this.#waiting.length) void this.#deliver(this.#nextBatch())
   }
 
+  /** The page goes away, or comes back: what waits is sent now, as much as a request may have that outlives its page. */
+  leaving(isLeaving: boolean): void {
+    this.#transport.leaving?.(isLeaving)
+    this.#isLeaving = isLeaving
+    if (isLeaving) this.#send()
+  }
+
   async #deliver(batch: readonly Letter[]): Promise<void> {
     this.#sending++
     try {
@@ -186,10 +197,11 @@ export class Outbox {
   /** In order, as many as fit, and at least one. */
   #nextBatch(): Letter[] {
     const batch: Letter[] = []
+    const maxBytes = this.#isLeaving ? Math.min(this.#maxBatchBytes, MAX_LAST_BYTES) : this.#maxBatchBytes
     let bytes = 0
     while (this.#head < this.#waiting.length) {
       const { bytes: more } = this.#waiting[this.#head]!
-      if (batch.length === MAX_BATCH_MESSAGES || (batch.length > 0 && bytes + more > this.#maxBatchBytes)) break
+      if (batch.length === MAX_BATCH_MESSAGES || (batch.length > 0 && bytes + more > maxBytes)) break
       batch.push(this.#take()!)
       bytes += more
     }
