@@ -136,3 +136,57 @@ t.test('a plugin in TypeScript is checked against the published types, built, te
   t.equal(await postSpans(url('receivers.otlp'), [jsonSpan('GET /orders')]), 200)
   await says(/cloud\.region: "eu-west-1"/)
 })
+
+t.test(
+  'a program reports its executions through millrace/client, whose types need nothing of Node, and which loads nothing but itself',
+  async (t) => {
+    write(
+      'report/report.ts',
+      `import { type ClientOptions, createClient, extract } from 'millrace/client'
+const options: ClientOptions = { url: process.argv[2]!, service: 'planner' }
+declare const process: { readonly argv: readonly string[] }
+const client = createClient(options)
+const plan = client.start('plan', { parent: extract(new Headers({ traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' })) })
+plan.complete({ result: { ok: true } })
+await client.close()
+console.log(JSON.stringify(client.counts))
+`,
+    )
+    const compilerOptions = {
+      target: 'es2024',
+      lib: ['es2024', 'dom'],
+      module: 'nodenext',
+      types: [],
+      strict: true,
+      rewriteRelativeImportExtensions: true,
+    }
+    write('report/tsconfig.json', JSON.stringify({ compilerOptions, files: ['report.ts'] }))
+    await run([...node, join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', 'report'], project)
+    const config = write(
+      'report.yaml',
+      `receivers: { mplp: { endpoint: "127.0.0.1:0", websocket: { endpoint: "127.0.0.1:0" }, grpc: { endpoint: "127.0.0.1:0" } } }
+exporters: { debug: { verbosity: detailed } }
+service: { pipelines: { traces: { receivers: [mplp], exporters: [debug] } } }
+`,
+    )
+    const { says, address } = start(t, ['run', '--config', config], { node, main, env })
+    await says(/^ready in/m)
+    for (const [protocol, scheme] of [
+      ['http', 'http'],
+      ['websocket', 'ws'],
+    ] as const) {
+      const stdout = await run([...node, 'report/report.js', `${scheme}://${address('receivers.mplp', protocol)}`], project)
+      t.same(JSON.parse(stdout), { made: 2, accepted: 2, rejected: 0, dropped: 0, pending: 0 }, protocol)
+    }
+    await says(/plan {2}planner/)
+    t.same(importsFrom(join(installed, 'dist/client/index.js')), ['node:http2'], 'and that one module only for gRPC')
+  },
+)
+
+/** What a module and those that it loads import from elsewhere. */
+function importsFrom(file: string, seen: Set<string> = new Set()): readonly string[] {
+  if (seen.has(file)) return []
+  seen.add(file)
+  const found = [...readFileSync(file, 'utf8').matchAll(/(?:\bfrom |\bimport\()'([^']+)'/g)].map((match) => match[1]!)
+  return found.flatMap((name) => (name.startsWith('.') ? importsFrom(join(dirname(file), name), seen) : [name]))
+}
