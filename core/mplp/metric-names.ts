@@ -45,6 +45,8 @@ export class MetricPath {
   /** What `thresholdsFor` found last: most executions have the same thresholds. */
   #asked: Thresholds | undefined
   #found: readonly Threshold[] = NONE
+  /** Of the metrics that sum this one up: a window asks for them at its every end. */
+  readonly #summaries = new Map<string, Buffer>()
   readonly #key: string
   readonly #children = new Map<string, MetricPath>()
 
@@ -59,6 +61,15 @@ export class MetricPath {
   /** The path one key further. */
   to(key: string): MetricPath {
     return this.#children.get(key) ?? this.#remember(key, () => new MetricPath(`${this.name}.${key}`, key, callingsOf(key, this.callings)))
+  }
+
+  /** The header of the metric whose name ends in `.suffix`, of the same unit. */
+  summary(suffix: 'min' | 'max' | 'sum'): Buffer {
+    const known = this.#summaries.get(suffix)
+    if (known !== undefined) return known
+    const header = headerOf(`${this.name}.${suffix}`, this.unit)
+    this.#summaries.set(suffix, header)
+    return header
   }
 
   /** The path to an element of a list, which is measured as the list is. */
@@ -96,7 +107,7 @@ function callingsOf(key: string, above: readonly string[]): string[] {
 }
 
 /** The body of a Metric before its gauge. */
-export function headerOf(name: string, unit: string): Buffer {
+function headerOf(name: string, unit: string): Buffer {
   const header = new PieceWriter(128)
   header.text(0x0a, name)
   if (unit !== '') header.text(0x1a, unit)

@@ -4,7 +4,7 @@
 import type { Execution } from './execution.ts'
 import type { Measurements } from './measurements.ts'
 import type { Message } from './message.ts'
-import { headerOf, type MetricPath } from './metric-names.ts'
+import type { MetricPath } from './metric-names.ts'
 import { type Identity, PointTemplate, identityOf, writeGauge } from './metrics.ts'
 import { PieceWriter } from './piece-writer.ts'
 import { beginScope, endScope, type Items } from './request.ts'
@@ -111,7 +111,7 @@ function writeSeries({ path, last, time, min, max, sum, message, several }: Seri
     ['max', max],
     ['sum', sum],
   ] as const) {
-    writeGauge(out, headerOf(`${path.name}.${suffix}`, path.unit), template.of(value, time))
+    writeGauge(out, path.summary(suffix), template.of(value, time))
   }
   return 4
 }
