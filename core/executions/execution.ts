@@ -11,6 +11,8 @@ export interface KeptPart extends Lodger {
   readonly content: string
   /** In the log, where there is one. */
   position: Position | undefined
+  /** Downstream has taken what the message produced beside it. */
+  accepted: boolean
 }
 
 export interface OpenExecution {
@@ -47,5 +49,5 @@ export const traceIdOf = ({ id }: OpenExecution): string => id.slice(0, 32)
 export const spanIdOf = ({ id }: OpenExecution): string => id.slice(32)
 
 export function newPart(key: string, content: string, position?: Position): KeptPart {
-  return { slab: undefined, start: 0, length: 0, key, content, position }
+  return { slab: undefined, start: 0, length: 0, key, content, position, accepted: position !== undefined }
 }

@@ -349,6 +349,22 @@ t.test('what is accepted when its execution has ended already does not begin it 
   )
 })
 
+t.test('what is refused when its execution has ended already is not known after a restart', async (t) => {
+  const storage = new MemoryStorage()
+  const bench = await started(t, {}, storage)
+  const [first, late, end] = [start(1), update(1, { warnings: ['slow'] }), finish(1)]
+  await bench.tell(first)
+  const refuseLogs = slowLogs(bench)
+  const slow = bench.tell(late)
+  t.same(await bench.tell(end), ['accepted'])
+  refuseLogs(new RetryableError('later'))
+  t.same(await slow, ['retry'])
+  closeAll(storage)
+  const after = await started(t, {}, storage)
+  t.same(await after.tell(first, end, late), ['duplicate', 'duplicate', 'accepted'])
+  t.ok(after.downstream.logRecords().length > 0)
+})
+
 t.test('past the bounds nothing begins, nothing that was accepted goes, and what ends is always taken', async (t) => {
   const bench = await started(t, { executions: { ...CONFIG.executions, max_open: 2 } })
   t.same(await bench.tell(start(1), start(2), start(3), update(1)), ['accepted', 'accepted', 'retry', 'accepted'])

@@ -236,6 +236,7 @@ export class Intake {
 
   async #write({ kind, key, content, part, execution, ends }: Taking): Promise<void> {
     const { journal, table, known, departures, happened } = this.#tools
+    if (part !== undefined) part.accepted = true
     // It may have ended while its message was on its way, and its span may have left.
     const isOpen = execution !== undefined && table.has(execution)
     if (!isOpen) await journal.seen(key, content)

@@ -96,7 +96,7 @@ export class DurableJournal implements Journal {
 
   /** Its span has left, so that it needs its parts no more, written or not: the room that they take may be what the disk lacks. */
   async end({ id, realm, parts }: OpenExecution): Promise<void> {
-    const seen = parts.map(({ key, content }): Seen => [key, content])
+    const seen = parts.filter(({ accepted }) => accepted).map(({ key, content }): Seen => [key, content])
     try {
       this.#note(await this.#log.append(encode(END, { x: id, ...(realm === '' ? {} : { r: realm }), seen })), seen.length)
     } catch (error) {
