@@ -1,4 +1,7 @@
+import { execFile } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { ANONYMOUS } from '../core/batch.ts'
 import { TestSettings } from '../core/testing/index.ts'
@@ -367,4 +370,24 @@ t.test('context goes on in another process', async (t) => {
   await client.flush()
   t.match(bodyOf(server.messages[2]), { trace_state: 'a=b', sampling_configuration: { sampling_decision: 'not_sampled' } })
   t.match(unsampled.inject({}), { traceparent: /-00$/, tracestate: 'a=b' })
+})
+
+t.test('a program that runs out of things to do has said everything, and ends', async (t) => {
+  const server = await FakeServer.start(t)
+  // The first attempt fails, so that something is left to do when the program has nothing else.
+  server.say = (attempt) => (attempt % 2 === 1 ? { refuse: 503 } : {})
+  const program = (url: string, more: string): string => `
+    import { createClient } from ${JSON.stringify(join(import.meta.dirname, 'index.ts'))}
+    const client = createClient({ url: '${url}', service: 's', idleTimeoutMs: 1, onDrop: ({ count }) => console.log('dropped', count) ${more} })
+    client.start('plan').complete()`
+  const ends = async (url: string, more = ''): Promise<string> => {
+    const folder = t.testdir({ 'program.mjs': program(url, more) })
+    return (await promisify(execFile)(process.execPath, [join(folder, 'program.mjs')])).stdout
+  }
+  t.equal(await ends(server.url()), '')
+  t.match(server.messages.at(-1), { message_type: 'trace.execution.complete' })
+  server.say = () => ({})
+  t.equal(await ends(server.url('ws')), '')
+  t.equal(new Set(ids(server.messages)).size, 4)
+  t.equal(await ends('http://127.0.0.1:9', ', closeTimeoutMs: 50'), 'dropped 2\n', 'a server that is not there does not hold it')
 })
