@@ -1,7 +1,6 @@
 // Takes messages of the trace protocol, whatever they came over, and answers each: believes it or not, recognises it, adds it to its execution,
 // hands on what it produced, remembers it. Receivers hold one.
 
-import { hash } from 'node:crypto'
 import type { Origin, Signal } from '../batch.ts'
 import type { Clock } from '../clock.ts'
 import { PermanentError, RetryableError } from '../errors.ts'
@@ -24,12 +23,13 @@ import {
 } from '../mplp/index.ts'
 import type { Audit } from '../server/index.ts'
 import { FullError } from '../storage.ts'
-import { canonicalJson, type JsonObject, NotCanonicalError, type Rejection, type Trusted, type Verdict } from '../trust/index.ts'
+import type { JsonObject, Rejection, Verdict } from '../trust/index.ts'
 import { accepted, duplicate, type Reference, referenceTo, rejected, retry, type Told } from './answer.ts'
 import type { Departures } from './departures.ts'
 import { type KeptPart, newPart, type OpenExecution } from './execution.ts'
 import { KnownFacts } from './known-facts.ts'
 import type { KnownMessages } from './known-messages.ts'
+import { contentOf, keyOf } from './message-key.ts'
 import { type Failure, failureOf, type Place, type Round } from './round.ts'
 import type { ExecutionTable } from './table.ts'
 import type { Tenants } from './tenants.ts'
@@ -277,25 +277,6 @@ const NOT_ALLOWED: Rejection = {
 }
 
 const STATUS = { malformed: 422, unauthenticated: 401, untrusted: 403, unavailable: 503 } as const
-
-/** By sender and id; a message without one by what it says. One that proves the sender that it names is the same whoever passes it on, or plays it again. */
-function keyOf({ id, sender }: Message, { origin: { tenant, subject }, proved }: Trusted, content: string): string {
-  return JSON.stringify([tenant, sender === undefined ? subject : (proved ?? subject), sender, id ?? content])
-}
-
-/** A digest of what a message says: not of how it is written, nor of the proofs beside it. */
-function contentOf({ message, text }: Trusted): string {
-  return hash('sha256', text ?? textOf(message), 'base64')
-}
-
-function textOf(message: JsonObject): string {
-  try {
-    return canonicalJson(message, 'security')
-  } catch (error) {
-    if (!(error instanceof NotCanonicalError)) throw error
-    return JSON.stringify({ ...message, security: undefined }, (_key, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value))
-  }
-}
 
 /** The word for how it goes, where the message says one. */
 function statusOf({ body }: Message): string | undefined {

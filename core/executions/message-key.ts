@@ -1,0 +1,24 @@
+// By what a message is known again: who sent it, what it calls itself, what it says. Intake makes them of each that it believes.
+
+import { hash } from 'node:crypto'
+import type { Message } from '../mplp/index.ts'
+import { canonicalJson, type JsonObject, NotCanonicalError, type Trusted } from '../trust/index.ts'
+
+/** By sender and id; a message without one by what it says. One that proves the sender that it names is the same whoever passes it on, or plays it again. */
+export function keyOf({ id, sender }: Message, { origin: { tenant, subject }, proved }: Trusted, content: string): string {
+  return JSON.stringify([tenant, sender === undefined ? subject : (proved ?? subject), sender, id ?? content])
+}
+
+/** A digest of what a message says: not of how it is written, nor of the proofs beside it. */
+export function contentOf({ message, text }: Trusted): string {
+  return hash('sha256', text ?? textOf(message), 'base64')
+}
+
+function textOf(message: JsonObject): string {
+  try {
+    return canonicalJson(message, 'security')
+  } catch (error) {
+    if (!(error instanceof NotCanonicalError)) throw error
+    return JSON.stringify({ ...message, security: undefined }, (_key, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value))
+  }
+}
