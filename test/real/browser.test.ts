@@ -187,7 +187,7 @@ async function look(t: Test, site: Site): Promise<string> {
   const child = spawn(browser()!, [...flags, `${site.origin}/`], { stdio: ['ignore', 'ignore', 'pipe'] })
   const gone = once(child, 'close')
   let complaints = ''
-  child.stderr!.setEncoding('utf8').on('data', (chunk: string) => (complaints += chunk))
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => (complaints += chunk))
   t.teardown(async () => {
     child.kill()
     await gone
