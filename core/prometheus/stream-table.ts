@@ -1,0 +1,299 @@
+// The streams that are known, found by the bytes of what names them: resource and scope, metric, attributes. In the long run every point is of
+// a stream that has been seen, and costs three look-ups instead of its labels. The translation asks it for each point.
+
+import { readAnyValue } from '../otlp/any-value.ts'
+import * as column from '../otlp/request-index.ts'
+import type { RequestIndex } from '../otlp/request-index.ts'
+import { next, readUint32 } from '../otlp/wire.ts'
+import { eachField, readKeyValue } from './fields.ts'
+import { type Attribute, labelsOf, type Reserved, type SharedLabels, textOf } from './labels.ts'
+import { type FamilyType, metricName, unitName } from './names.ts'
+import type { TranslationOptions } from './options.ts'
+import { type Family, Stream } from './stream.ts'
+import { type Sym, Symbols } from './symbols.ts'
+
+/** One scope of one resource: what its series share, and its metrics. */
+export interface ScopeEntry {
+  readonly shared: SharedLabels
+  /** What `target_info` says of the resource; undefined where there is nothing to say. */
+  readonly target: Stream | undefined
+  readonly metrics: Map<string, MetricEntry>
+}
+
+export interface MetricEntry {
+  /** Undefined where Prometheus has no name for it. */
+  readonly family: Family | undefined
+  readonly byAttributes: Map<string, Stream>
+}
+
+const SERVICE_NAME = 'service.name'
+const SERVICE_NAMESPACE = 'service.namespace'
+const SERVICE_INSTANCE = 'service.instance.id'
+const IDENTIFYING: ReadonlySet<string> = new Set([SERVICE_NAME, SERVICE_NAMESPACE, SERVICE_INSTANCE])
+/** Keys whose labels would be those of the scope itself. */
+const SCOPE_OWN: ReadonlySet<string> = new Set(['name', 'version', 'schema_url'])
+
+export class StreamTable {
+  readonly symbols: Symbols = new Symbols()
+  readonly #options: TranslationOptions
+  #scopes = new Map<string, ScopeEntry>()
+  #byHash = new Map<number, Stream>()
+  #count = 0
+  #keys = 0
+
+  constructor(options: TranslationOptions) {
+    this.#options = options
+  }
+
+  /** How many streams are known. */
+  get size(): number {
+    return this.#count
+  }
+
+  /** Whether another would be one too many. */
+  get isFull(): boolean {
+    return this.#count >= this.#options.maxStreams || this.#keys >= this.#options.maxStreams * 2
+  }
+
+  scope(index: RequestIndex, scope: number): ScopeEntry {
+    const { bytes, scopes, resources } = index
+    const s = scope * column.ENVELOPE_STRIDE
+    const r = scopes[s + column.PARENT]! * column.ENVELOPE_STRIDE
+    const url = this.#options.scopeLabels ? schemaUrlOf(index, s) : ''
+    const key = `${messageText(bytes, resources, r)}\0${messageText(bytes, scopes, s)}\0${url}`
+    let entry = this.#scopes.get(key)
+    if (entry === undefined) this.#scopes.set(key, (entry = this.#newScope(index, r, s, url)))
+    return entry
+  }
+
+  metric({ metrics }: ScopeEntry, index: RequestIndex, metric: number): MetricEntry {
+    const m = metric * column.METRIC_STRIDE
+    const row = index.metrics
+    const kind = row[m + column.METRIC_KIND]! * 2 + (row[m + column.METRIC_MONOTONIC] === 0 ? 0 : 1)
+    const key = `${kind}\0${text(index.bytes, row[m + column.METRIC_UNIT_TAG]!, 'latin1')}\0${text(index.bytes, row[m + column.METRIC_NAME_TAG]!, 'latin1')}`
+    let entry = metrics.get(key)
+    if (entry === undefined) metrics.set(key, (entry = { family: this.#family(index, m), byAttributes: new Map() }))
+    return entry
+  }
+
+  /** The stream of a point, if it is known by these very bytes. */
+  known({ byAttributes }: MetricEntry, key: string): Stream | undefined {
+    return byAttributes.get(key)
+  }
+
+  /** What the attributes of a point are found by. */
+  keyOf({ bytes, items, attributes }: RequestIndex, item: number): string {
+    const first = items[item * column.ITEM_STRIDE + column.ATTRS_FIRST]!
+    const end = items[item * column.ITEM_STRIDE + column.ATTRS_END]!
+    if (first === end) return ''
+    let run = attributes[first + column.ATTR_TAG]!
+    let key = ''
+    for (let row = first; row < end; row += column.ATTR_STRIDE) {
+      const stop = attributes[row + column.ATTR_END]!
+      const isLast = row + column.ATTR_STRIDE >= end
+      if (!isLast && attributes[row + column.ATTR_STRIDE + column.ATTR_TAG] === stop) continue
+      const piece = bytes.toString('latin1', run, stop)
+      key = key === '' ? piece : key + piece
+      if (!isLast) run = attributes[row + column.ATTR_STRIDE + column.ATTR_TAG]!
+    }
+    return key
+  }
+
+  /** The stream of a point that is not known by its bytes: it may be by its labels, for attributes come in any order. */
+  add(scope: ScopeEntry, metric: MetricEntry, family: Family, index: RequestIndex, item: number, key: string): Stream {
+    const reserved: Reserved | undefined = family.type === 'histogram' ? 'le' : family.type === 'summary' ? 'quantile' : undefined
+    const labels = labelsOf(attributesOf(index, item), scope.shared, this.#options.strategy, this.symbols, reserved)
+    const stream = this.#stream(family, labels)
+    metric.byAttributes.set(key, stream)
+    this.#keys++
+    return stream
+  }
+
+  /** Forgets the streams whose last point came before that moment. `forgotten` hears of each. */
+  sweep(beforeMs: number, forgotten: (stream: Stream) => void = () => {}): void {
+    for (const [scopeKey, { metrics, target }] of this.#scopes) {
+      for (const [metricKey, { byAttributes }] of metrics) {
+        for (const [key, stream] of byAttributes) {
+          if (stream.seenMs >= beforeMs) continue
+          byAttributes.delete(key)
+          this.#keys--
+        }
+        if (byAttributes.size === 0) metrics.delete(metricKey)
+      }
+      if (metrics.size === 0 && (target === undefined || target.seenMs < beforeMs)) this.#scopes.delete(scopeKey)
+    }
+    const kept = new Set<Sym>()
+    const byHash = new Map<number, Stream>()
+    this.#count = 0
+    for (let stream of this.#byHash.values()) {
+      for (let after: Stream | undefined; ; stream = after) {
+        after = stream.next
+        if (stream.seenMs < beforeMs) forgotten(stream)
+        else {
+          stream.next = byHash.get(stream.hash)
+          byHash.set(stream.hash, stream)
+          this.#count++
+          for (const sym of stream.symbols()) kept.add(sym)
+        }
+        if (after === undefined) break
+      }
+    }
+    for (const { target } of this.#scopes.values()) for (const sym of target?.symbols() ?? []) kept.add(sym)
+    this.#byHash = byHash
+    this.symbols.keep(kept)
+  }
+
+  /** Forgets everything: what comes next is found anew. */
+  clear(): void {
+    this.#scopes = new Map()
+    this.#byHash = new Map()
+    this.#count = this.#keys = 0
+    this.symbols.keep([])
+  }
+
+  #stream(family: Family, labels: readonly Sym[]): Stream {
+    let hash = family.name.hash
+    for (const label of labels) hash = (Math.imul(hash, 31) + label.hash) | 0
+    hash = (hash ^ (hash >>> 15)) & 0x7fffffff
+    const first = this.#byHash.get(hash)
+    for (let known = first; known !== undefined; known = known.next) if (isStream(known, family, labels)) return known
+    const stream = new Stream(family, labels, hash)
+    stream.next = first
+    this.#byHash.set(hash, stream)
+    this.#count++
+    return stream
+  }
+
+  #family(index: RequestIndex, m: number): Family | undefined {
+    const { bytes, metrics } = index
+    const { strategy, namespace } = this.#options
+    const type = typeOf(index, m)
+    const name = text(bytes, metrics[m + column.METRIC_NAME_TAG]!)
+    const unit = text(bytes, metrics[m + column.METRIC_UNIT_TAG]!)
+    const named = metricName({ name, unit, type }, strategy, namespace)
+    if (named === undefined) return undefined
+    return {
+      name: this.symbols.of(named),
+      type,
+      help: this.symbols.of(text(bytes, metrics[m + column.METRIC_DESCRIPTION_TAG]!)),
+      unit: this.symbols.of(unitName(unit, strategy)),
+    }
+  }
+
+  #newScope(index: RequestIndex, r: number, s: number, schemaUrl: string): ScopeEntry {
+    const { resources } = index
+    const { constantLabels, resourceLabels } = this.#options
+    const attributes = attributesIn(index, resources[r + column.ATTRS_FIRST]!, resources[r + column.ATTRS_END]!)
+    const one = (key: string): string => textOf(attributes.find(([name]) => name === key)?.[1] ?? null)
+    const namespace = one(SERVICE_NAMESPACE)
+    const name = one(SERVICE_NAME)
+    const shared: SharedLabels = {
+      scope: this.#options.scopeLabels ? scopeLabels(index, s, schemaUrl) : [],
+      resource: attributes.filter(([key]) => isWanted(key, resourceLabels)),
+      job: namespace === '' || name === '' ? name : `${namespace}/${name}`,
+      instance: one(SERVICE_INSTANCE),
+      constant: constantLabels,
+    }
+    return { shared, target: this.#target(attributes, shared), metrics: new Map() }
+  }
+
+  /** `target_info`: whoever has neither job nor instance could not be told apart, and whoever has nothing else has nothing to say. */
+  #target(attributes: readonly Attribute[], { job, instance, constant }: SharedLabels): Stream | undefined {
+    const own = attributes.filter(([key]) => !IDENTIFYING.has(key))
+    if (!this.#options.targetInfo || own.length === 0 || (job === '' && instance === '')) return undefined
+    const { strategy, namespace } = this.#options
+    const name = this.symbols.of(metricName({ name: 'target_info', unit: '', type: 'info' }, strategy, namespace)!)
+    const family: Family = { name, type: 'info', help: this.symbols.of('Target metadata'), unit: this.symbols.of('') }
+    const labels = labelsOf(own, { scope: [], resource: [], job, instance, constant }, strategy, this.symbols)
+    return this.#stream(family, labels)
+  }
+}
+
+function isStream(stream: Stream, family: Family, labels: readonly Sym[]): boolean {
+  if (stream.family.name !== family.name || stream.family.type !== family.type || stream.labels.length !== labels.length) return false
+  for (let i = 0; i < labels.length; i++) if (stream.labels[i] !== labels[i]) return false
+  return true
+}
+
+function isWanted(key: string, wanted: TranslationOptions['resourceLabels']): boolean {
+  if (typeof wanted !== 'string') return wanted.has(key)
+  return wanted === 'all' || (wanted === 'all but service' && !IDENTIFYING.has(key))
+}
+
+function typeOf(index: RequestIndex, m: number): FamilyType {
+  const { metrics } = index
+  switch (metrics[m + column.METRIC_KIND]) {
+    case column.HISTOGRAM:
+    case column.EXPONENTIAL_HISTOGRAM:
+      return 'histogram'
+    case column.SUMMARY:
+      return 'summary'
+    case column.SUM:
+      return metrics[m + column.METRIC_MONOTONIC] === 0 ? hinted(index, m) : 'counter'
+    default:
+      return hinted(index, m)
+  }
+}
+
+/** What was a type of Prometheus' before it was a gauge of OTLP says so in the metric's metadata. */
+function hinted({ bytes, metrics }: RequestIndex, m: number): FamilyType {
+  let type: FamilyType = 'gauge'
+  eachField(bytes, metrics[m + column.START]!, metrics[m + column.END]!, (tag, from, to) => {
+    if (tag !== 0x62) return
+    const [key, value] = readKeyValue(bytes, from, to)
+    if (key === 'prometheus.type' && (value === 'unknown' || value === 'info' || value === 'stateset')) type = value
+  })
+  return type
+}
+
+function attributesOf(index: RequestIndex, item: number): Attribute[] {
+  const row = item * column.ITEM_STRIDE
+  return attributesIn(index, index.items[row + column.ATTRS_FIRST]!, index.items[row + column.ATTRS_END]!)
+}
+
+function attributesIn({ bytes, attributes }: RequestIndex, first: number, end: number): Attribute[] {
+  const list: Attribute[] = []
+  for (let row = first; row < end; row += column.ATTR_STRIDE) {
+    const key = bytes.toString('utf8', attributes[row + column.ATTR_KEY], attributes[row + column.ATTR_KEY_END])
+    list.push([key, readAnyValue(bytes, attributes[row + column.ATTR_VALUE]!, attributes[row + column.ATTR_VALUE_END]!)])
+  }
+  return list
+}
+
+/** InstrumentationScope { string name = 1; string version = 2; repeated KeyValue attributes = 3; } */
+function scopeLabels(index: RequestIndex, s: number, schemaUrl: string): (readonly [string, string])[] {
+  const { bytes, scopes } = index
+  const labels: (readonly [string, string])[] = []
+  const start = scopes[s + column.MESSAGE_START]!
+  if (start >= 0) {
+    eachField(bytes, start, scopes[s + column.MESSAGE_END]!, (tag, from, to) => {
+      if (tag === 0x0a) labels.push(['otel_scope_name', bytes.toString('utf8', from, to)])
+      else if (tag === 0x12) labels.push(['otel_scope_version', bytes.toString('utf8', from, to)])
+    })
+    for (const [key, value] of attributesIn(index, scopes[s + column.ATTRS_FIRST]!, scopes[s + column.ATTRS_END]!))
+      if (!SCOPE_OWN.has(key.replaceAll(/[^a-zA-Z0-9]+/g, '_'))) labels.push([`otel_scope_${key}`, textOf(value)])
+  }
+  labels.push(['otel_scope_schema_url', schemaUrl])
+  return labels
+}
+
+/** ScopeMetrics { …; string schema_url = 3; }: it has no column. */
+function schemaUrlOf({ bytes, scopes }: RequestIndex, s: number): string {
+  let url = ''
+  eachField(bytes, scopes[s + column.START]!, scopes[s + column.END]!, (tag, from, to) => {
+    if (tag === 0x1a) url = bytes.toString('utf8', from, to)
+  })
+  return url
+}
+
+function messageText(bytes: Buffer, rows: Int32Array, row: number): string {
+  const start = rows[row + column.MESSAGE_START]!
+  return start < 0 ? '' : bytes.toString('latin1', start, rows[row + column.MESSAGE_END])
+}
+
+/** The text of a field whose tag is at `at`; empty where there is none. */
+function text(bytes: Buffer, at: number, encoding: 'utf8' | 'latin1' = 'utf8'): string {
+  if (at < 0) return ''
+  const length = readUint32(bytes, at + 1, bytes.length)
+  return bytes.toString(encoding, next, next + length)
+}

@@ -1,0 +1,111 @@
+// What a point of OTLP belongs to: its metric as Prometheus knows it (a family), its stream (a family with labels), and the series that the
+// stream comes to: one for a number, one for each bucket, the sum and the count of a histogram. The table of streams makes them.
+
+import { withLabel } from './labels.ts'
+import type { FamilyType } from './names.ts'
+import type { Sym, Symbols } from './symbols.ts'
+
+export interface Family {
+  readonly name: Sym
+  readonly type: FamilyType
+  readonly help: Sym
+  readonly unit: Sym
+}
+
+/** One series: every label, `__name__` and `le` too, names and values in turn, sorted. */
+export class Series {
+  readonly labels: readonly Sym[]
+  /** The labels as bytes of a message, where somebody has made them: writers of requests keep them here. */
+  encoded: Uint8Array | undefined
+
+  constructor(labels: readonly Sym[]) {
+    this.labels = labels
+  }
+}
+
+/** The series of a histogram or a summary with given bounds: those with `le` or `quantile`, then the sum, where there is one, and the count. */
+export interface Layout {
+  /** Upper bounds, +Inf being the last; or quantiles. */
+  readonly bounds: readonly number[]
+  readonly hasSum: boolean
+  readonly series: readonly Series[]
+}
+
+export class Stream {
+  readonly family: Family
+  /** Without `__name__`. */
+  readonly labels: readonly Sym[]
+  /** 31 bits of the family's name and the labels: series of one stream go one way. */
+  readonly hash: number
+  /** Another stream of the same hash, for the table. */
+  next: Stream | undefined
+  layout: Layout | undefined
+  #single: Series | undefined
+  /** When a point of it came last, in monotonic milliseconds. */
+  seenMs = 0
+  /** Set by whoever writes requests: which one it was in last, and where. */
+  round = -1
+  slot = 0
+  /** Of `target_info`: the time it was last said at. */
+  saidMs: number = -Infinity
+  /** Of the last point that the destination has taken: milliseconds since 1970, and its value. */
+  takenMs: number = -Infinity
+  takenValue = 0
+
+  constructor(family: Family, labels: readonly Sym[], hash: number) {
+    this.family = family
+    this.labels = labels
+    this.hash = hash
+  }
+
+  /** Of a number or a native histogram. */
+  single(symbols: Symbols): Series {
+    return (this.#single ??= new Series(withLabel(this.labels, symbols.of('__name__'), this.family.name)))
+  }
+
+  /** The layout of those bounds; the one that the last point had, if it is the same. */
+  laidOut(bounds: readonly number[], hasSum: boolean, symbols: Symbols): Layout {
+    const { layout } = this
+    if (layout !== undefined && layout.hasSum === hasSum && areSame(layout.bounds, bounds)) return layout
+    return (this.layout = layoutOf(this, bounds, hasSum, symbols))
+  }
+
+  *symbols(): Generator<Sym> {
+    yield* [this.family.name, this.family.help, this.family.unit, ...this.labels]
+    for (const { labels } of this.layout?.series ?? []) yield* labels
+    if (this.#single !== undefined) yield* this.#single.labels
+  }
+}
+
+function areSame(a: readonly number[], b: readonly number[]): boolean {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}
+
+function layoutOf({ family, labels }: Stream, bounds: readonly number[], hasSum: boolean, symbols: Symbols): Layout {
+  const name = symbols.of('__name__')
+  const isSummary = family.type === 'summary'
+  const key = symbols.of(isSummary ? 'quantile' : 'le')
+  const named = (suffix: string): Sym[] => withLabel(labels, name, symbols.of(`${family.name.text}${suffix}`))
+  const bounded = named(isSummary ? '' : '_bucket')
+  const series = bounds.map((bound) => new Series(withLabel(bounded, key, symbols.of(numberText(bound)))))
+  if (hasSum) series.push(new Series(named('_sum')))
+  series.push(new Series(named('_count')))
+  return { bounds: [...bounds], hasSum, series }
+}
+
+/** With the fewest digits that tell it apart and without an exponent, as the Collector and Prometheus write `le` and `quantile`. */
+export function numberText(value: number): string {
+  if (value === Infinity) return '+Inf'
+  if (value === -Infinity) return '-Inf'
+  const text = String(value)
+  const at = text.indexOf('e')
+  if (at < 0) return Object.is(value, -0) ? '-0' : text
+  const sign = text.startsWith('-') ? '-' : ''
+  const [whole = '', part = ''] = text.slice(sign.length, at).split('.')
+  const point = whole.length + Number(text.slice(at + 1))
+  const digits = whole + part
+  if (point <= 0) return `${sign}0.${'0'.repeat(-point)}${digits}`
+  return `${sign}${digits.padEnd(point, '0')}`
+}

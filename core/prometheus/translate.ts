@@ -1,0 +1,336 @@
+// OTLP metrics as Prometheus knows them: for every data point of a request, the values of its series. Exporters call `translate` for a chunk
+// and get its points in their order; what cannot be translated is refused by the name of its metric, and the rest goes on.
+// Source: the OpenTelemetry specification, "Prometheus and OpenMetrics Compatibility".
+
+import type { Clock } from '../clock.ts'
+import * as column from '../otlp/request-index.ts'
+import type { RequestIndex } from '../otlp/request-index.ts'
+import { indexChunk } from '../otlp/requests.ts'
+import { printable } from '../printable.ts'
+import * as fields from './fields.ts'
+import { MAX_SCHEMA, MIN_SCHEMA, nativeBuckets, readBuckets, ZERO_THRESHOLD, type DenseBuckets } from './native.ts'
+import type { TranslationOptions } from './options.ts'
+import { type Exemplar, NO_EXEMPLARS, Point } from './point.ts'
+import type { Family, Stream } from './stream.ts'
+import { type MetricEntry, type ScopeEntry, StreamTable } from './stream-table.ts'
+
+export interface Refusals {
+  /** Data points. */
+  count: number
+  /** Of the first of them; empty where there is none. */
+  reason: string
+}
+
+/** A bit of the flags: the series ends here. */
+const NO_RECORDED_VALUE = 1
+const DELTA = 1
+
+/** How often `target_info` is repeated while points come, in milliseconds. Prometheus looks back for five minutes. */
+const TARGET_INFO_MS = 30_000
+/** Streams of which nothing came for so long are found anew when something does. */
+const FORGET_MS = 600_000
+
+export class Translator {
+  readonly streams: StreamTable
+  readonly #options: TranslationOptions
+  readonly #clock: Clock
+  /** Whether streams beyond the limit are refused, or all are forgotten to begin again. */
+  readonly #refusesMore: boolean
+  #nextSweepMs: number
+  #nowMs = 0
+
+  /** `refusesMore` where streams are what is kept, and not only remembered. Such a table is swept by its owner. */
+  constructor(options: TranslationOptions, clock: Clock, refusesMore = false) {
+    this.#options = options
+    this.#clock = clock
+    this.#refusesMore = refusesMore
+    this.streams = new StreamTable(options)
+    this.#nextSweepMs = clock.monotonicMs() + FORGET_MS
+  }
+
+  /** Calls `take` with every point of the chunk. Synchronous. */
+  translate(chunk: Uint8Array, take: (point: Point) => void): Refusals {
+    const refusals: Refusals = { count: 0, reason: '' }
+    const index = indexChunk('metrics', chunk)
+    this.#nowMs = this.#clock.monotonicMs()
+    this.#tidy()
+    for (let scope = 0; scope < index.scopeCount; scope++) this.#scope(index, scope, refusals, take)
+    return refusals
+  }
+
+  #tidy(): void {
+    if (this.#refusesMore) return
+    if (this.#nowMs >= this.#nextSweepMs) {
+      this.#nextSweepMs = this.#nowMs + FORGET_MS / 2
+      this.streams.sweep(this.#nowMs - FORGET_MS)
+    }
+    if (this.streams.isFull) this.streams.clear()
+  }
+
+  #scope(index: RequestIndex, scope: number, refusals: Refusals, take: (point: Point) => void): void {
+    const row = scope * column.ENVELOPE_STRIDE
+    const first = index.scopes[row + column.CHILD_FIRST]!
+    const end = index.scopes[row + column.CHILD_END]!
+    if (first === end) return
+    const entry = this.streams.scope(index, scope)
+    let latestMs = 0
+    for (let metric = first; metric < end; metric++) latestMs = Math.max(latestMs, this.#metric(index, entry, metric, refusals, take))
+    this.#target(entry, latestMs, take)
+  }
+
+  /** Once in a while, at the time of the latest point, and never back in time. */
+  #target({ target }: ScopeEntry, timestampMs: number, take: (point: Point) => void): void {
+    if (target === undefined || timestampMs === 0) return
+    target.seenMs = this.#nowMs
+    if (timestampMs < target.saidMs + TARGET_INFO_MS) return
+    target.saidMs = timestampMs
+    take(new Point(target, timestampMs, 0, [target.single(this.streams.symbols)], ONE, undefined, undefined, false, NO_EXEMPLARS))
+  }
+
+  /** Returns the latest time of its points. */
+  #metric(index: RequestIndex, scope: ScopeEntry, metric: number, refusals: Refusals, take: (point: Point) => void): number {
+    const m = metric * column.METRIC_STRIDE
+    const first = index.metrics[m + column.CHILD_FIRST]!
+    const end = index.metrics[m + column.CHILD_END]!
+    if (first === end) return 0
+    const entry = this.streams.metric(scope, index, metric)
+    const { family } = entry
+    const fault = family === undefined ? 'Prometheus has no name for it' : faultOf(index, m)
+    if (family === undefined || fault !== undefined) {
+      refuse(refusals, index, m, end - first, fault!)
+      return 0
+    }
+    let latestMs = 0
+    for (let item = first; item < end; item++) {
+      const timestampMs = fields.msAt(index.view, index.items[item * column.ITEM_STRIDE + column.POINT_TIME] ?? -1)
+      const why = timestampMs === 0 ? 'a point has no time' : this.#point(index, scope, entry, family, item, timestampMs, take)
+      if (why !== undefined) refuse(refusals, index, m, 1, why)
+      else if (timestampMs > latestMs) latestMs = timestampMs
+    }
+    return latestMs
+  }
+
+  /** Why not, where it cannot be. */
+  #point(
+    index: RequestIndex,
+    scope: ScopeEntry,
+    metric: MetricEntry,
+    family: Family,
+    item: number,
+    timestampMs: number,
+    take: (point: Point) => void,
+  ): string | undefined {
+    const { streams } = this
+    const key = streams.keyOf(index, item)
+    let stream = streams.known(metric, key)
+    if (stream === undefined) {
+      if (this.#refusesMore && streams.isFull) return `there are ${this.#options.maxStreams} streams already, which is the limit`
+      stream = streams.add(scope, metric, family, index, item, key)
+    }
+    stream.seenMs = this.#nowMs
+    const made = this.#made(index, stream, item, timestampMs)
+    if (typeof made === 'string') return made
+    take(made)
+    return undefined
+  }
+
+  #made(index: RequestIndex, stream: Stream, item: number, timestampMs: number): Point | string {
+    switch (index.metrics[index.items[item * column.ITEM_STRIDE + column.PARENT]! * column.METRIC_STRIDE + column.METRIC_KIND]) {
+      case column.HISTOGRAM:
+        return this.#histogram(index, stream, item, timestampMs)
+      case column.EXPONENTIAL_HISTOGRAM:
+        return this.#exponential(index, stream, item, timestampMs)
+      case column.SUMMARY:
+        return this.#summary(index, stream, item, timestampMs)
+      default:
+        return this.#number(index, stream, item, timestampMs)
+    }
+  }
+
+  #number(index: RequestIndex, stream: Stream, item: number, timestampMs: number): Point | string {
+    const row = item * column.ITEM_STRIDE
+    const { items, view } = index
+    const double = items[row + column.POINT_DOUBLE]!
+    const int = items[row + column.POINT_INT]!
+    const isCounter = stream.family.type === 'counter'
+    let flags = 0
+    let exemplars = NO_EXEMPLARS
+    if (!isPlain(index, row)) {
+      const found: Exemplar[] = []
+      fields.eachField(index.bytes, items[row + column.START]!, items[row + column.END]!, (tag, from, to) => {
+        if (tag === 0x40) flags = fields.varintAt(index.bytes, from)
+        else if (tag === 0x2a && isCounter) found.push(fields.readExemplar(index, from, to, this.#options.strategy))
+      })
+      if (found.length > 0) exemplars = found
+    }
+    const isStale = (flags & NO_RECORDED_VALUE) !== 0
+    if (double < 0 && int < 0 && !isStale) return 'a point has no value'
+    const value = double >= 0 ? view.getFloat64(double, true) : int >= 0 ? fields.int64At(view, int) : 0
+    const startMs = isCounter ? fields.msAt(view, items[row + column.POINT_START_TIME]!) : 0
+    const series = [stream.single(this.streams.symbols)]
+    return new Point(stream, timestampMs, startMs, series, [value], undefined, undefined, isStale, exemplars)
+  }
+
+  #histogram(index: RequestIndex, stream: Stream, item: number, timestampMs: number): Point | string {
+    const row = item * column.ITEM_STRIDE
+    const { items, view, bytes } = index
+    const counts: number[] = []
+    const bounds: number[] = []
+    const exemplars: Exemplar[] = []
+    let flags = 0
+    fields.eachField(bytes, items[row + column.START]!, items[row + column.END]!, (tag, from, to) => {
+      if (tag === 0x32 || tag === 0x31) fields.numbersIn(view, from, to, fields.uint64At, counts)
+      else if (tag === 0x3a || tag === 0x39) fields.numbersIn(view, from, to, fields.doubleAt, bounds)
+      else if (tag === 0x42) exemplars.push(fields.readExemplar(index, from, to, this.#options.strategy))
+      else if (tag === 0x50) flags = fields.varintAt(bytes, from)
+    })
+    const isStale = (flags & NO_RECORDED_VALUE) !== 0
+    if (isStale) return this.#ended(stream, timestampMs, bounds)
+    const why = faultOfBuckets(bounds, counts)
+    if (why !== undefined) return why
+    const sum = items[row + column.POINT_SUM]!
+    const layout = stream.laidOut([...bounds, Infinity], sum >= 0, this.streams.symbols)
+    const count = fields.uint64At(view, items[row + column.POINT_COUNT]!)
+    const values = cumulative(counts, bounds.length)
+    values.push(count)
+    if (sum >= 0) values.push(view.getFloat64(sum, true))
+    values.push(count)
+    const startMs = fields.msAt(view, items[row + column.POINT_START_TIME]!)
+    return new Point(stream, timestampMs, startMs, layout.series, values, undefined, layout, false, exemplars)
+  }
+
+  /** A point that says that nothing comes any more has no bounds, usually: those are meant that there were. */
+  #ended(stream: Stream, timestampMs: number, bounds: readonly number[]): Point {
+    const { symbols } = this.streams
+    const last = stream.family.type === 'summary' ? [] : [Infinity]
+    const layout = bounds.length > 0 || stream.layout === undefined ? stream.laidOut([...bounds, ...last], true, symbols) : stream.layout
+    return new Point(
+      stream,
+      timestampMs,
+      0,
+      layout.series,
+      layout.series.map(() => 0),
+      undefined,
+      layout,
+      true,
+      NO_EXEMPLARS,
+    )
+  }
+
+  #exponential(index: RequestIndex, stream: Stream, item: number, timestampMs: number): Point | string {
+    const row = item * column.ITEM_STRIDE
+    const { items, view, bytes } = index
+    const exemplars: Exemplar[] = []
+    let [flags, scale, zeroCount, zeroThreshold] = [0, 0, 0, 0]
+    let positive: DenseBuckets = { offset: 0, counts: [] }
+    let negative = positive
+    fields.eachField(bytes, items[row + column.START]!, items[row + column.END]!, (tag, from, to) => {
+      if (tag === 0x30) scale = fields.signed(fields.varintAt(bytes, from))
+      else if (tag === 0x39) zeroCount = fields.uint64At(view, from)
+      else if (tag === 0x42) positive = readBuckets(index, from, to)
+      else if (tag === 0x4a) negative = readBuckets(index, from, to)
+      else if (tag === 0x50) flags = fields.varintAt(bytes, from)
+      else if (tag === 0x5a) exemplars.push(fields.readExemplar(index, from, to, this.#options.strategy))
+      else if (tag === 0x71) zeroThreshold = view.getFloat64(from, true)
+    })
+    const isStale = (flags & NO_RECORDED_VALUE) !== 0
+    const sumAt = items[row + column.POINT_SUM]!
+    if (!isStale && sumAt < 0) return 'an exponential histogram has no sum'
+    if (scale < MIN_SCHEMA) return `an exponential histogram has scale ${scale}; accepted: ${MIN_SCHEMA} and finer`
+    const coarser = Math.max(0, scale - MAX_SCHEMA)
+    const startMs = isStale ? 0 : fields.msAt(view, items[row + column.POINT_START_TIME]!)
+    const none = { offset: 0, counts: [] }
+    const native = {
+      count: isStale ? 0 : fields.uint64At(view, items[row + column.POINT_COUNT]!),
+      sum: sumAt < 0 ? 0 : view.getFloat64(sumAt, true),
+      schema: scale - coarser,
+      zeroThreshold: zeroThreshold > 0 ? zeroThreshold : ZERO_THRESHOLD,
+      zeroCount: isStale ? 0 : zeroCount,
+      positive: nativeBuckets(isStale ? none : positive, coarser),
+      negative: nativeBuckets(isStale ? none : negative, coarser),
+    }
+    return new Point(stream, timestampMs, startMs, [stream.single(this.streams.symbols)], [], native, undefined, isStale, exemplars)
+  }
+
+  /** ValueAtQuantile { double quantile = 1; double value = 2; } */
+  #summary(index: RequestIndex, stream: Stream, item: number, timestampMs: number): Point | string {
+    const row = item * column.ITEM_STRIDE
+    const { items, view, bytes } = index
+    const quantiles: [quantile: number, value: number][] = []
+    let flags = 0
+    fields.eachField(bytes, items[row + column.START]!, items[row + column.END]!, (tag, from, to) => {
+      if (tag === 0x40) flags = fields.varintAt(bytes, from)
+      if (tag !== 0x32) return
+      const pair: [number, number] = [0, 0]
+      fields.eachField(bytes, from, to, (inner, at) => {
+        if (inner === 0x09) pair[0] = view.getFloat64(at, true)
+        else if (inner === 0x11) pair[1] = view.getFloat64(at, true)
+      })
+      quantiles.push(pair)
+    })
+    quantiles.sort(([a], [b]) => a - b)
+    const keys = quantiles.map(([quantile]) => quantile)
+    if ((flags & NO_RECORDED_VALUE) !== 0) return this.#ended(stream, timestampMs, keys)
+    if (new Set(keys).size !== keys.length) return 'a summary has a quantile twice'
+    const layout = stream.laidOut(keys, true, this.streams.symbols)
+    const sum = items[row + column.POINT_SUM]!
+    const values = quantiles.map(([, value]) => value)
+    values.push(sum < 0 ? 0 : view.getFloat64(sum, true), fields.uint64At(view, items[row + column.POINT_COUNT]!))
+    const startMs = fields.msAt(view, items[row + column.POINT_START_TIME]!)
+    return new Point(stream, timestampMs, startMs, layout.series, values, undefined, layout, false, NO_EXEMPLARS)
+  }
+}
+
+const ONE: readonly number[] = [1]
+
+/** Whether a gauge's or sum's point has nothing but its times, its value and its attributes: then its length says so. */
+function isPlain({ items, attributes }: RequestIndex, row: number): boolean {
+  let length = items[row + column.POINT_TIME]! >= 0 ? 9 : 0
+  if (items[row + column.POINT_START_TIME]! >= 0) length += 9
+  if (items[row + column.POINT_DOUBLE]! >= 0 || items[row + column.POINT_INT]! >= 0) length += 9
+  const end = items[row + column.ATTRS_END]!
+  for (let at = items[row + column.ATTRS_FIRST]!; at < end; at += column.ATTR_STRIDE)
+    length += attributes[at + column.ATTR_END]! - attributes[at + column.ATTR_TAG]!
+  return length === items[row + column.END]! - items[row + column.START]!
+}
+
+/** Sums and histograms of Prometheus go on counting. */
+function faultOf({ metrics }: RequestIndex, m: number): string | undefined {
+  const kind = metrics[m + column.METRIC_KIND]
+  if (kind === column.GAUGE || kind === column.SUMMARY) return undefined
+  const temporality = metrics[m + column.METRIC_TEMPORALITY]
+  if (temporality === DELTA) return 'it has delta temporality; accepted: cumulative, or delta: convert'
+  return temporality === 2 ? undefined : 'it does not say whether it is cumulative or delta; accepted: cumulative'
+}
+
+function faultOfBuckets(bounds: readonly number[], counts: readonly number[]): string | undefined {
+  if (counts.length === 0 && bounds.length === 0) return undefined
+  if (counts.length !== bounds.length + 1)
+    return `a histogram has ${bounds.length} bounds and ${counts.length} buckets; accepted: one bucket more than bounds`
+  for (let i = 0; i < bounds.length; i++)
+    if (!(bounds[i]! > (i === 0 ? -Infinity : bounds[i - 1]!)) || bounds[i] === Infinity) return 'the bounds of a histogram do not ascend'
+  return undefined
+}
+
+/** What lies below each bound. */
+function cumulative(counts: readonly number[], length: number): number[] {
+  const values: number[] = []
+  let total = 0
+  for (let i = 0; i < length; i++) values.push((total += counts[i]!))
+  return values
+}
+
+function refuse(refusals: Refusals, index: RequestIndex, m: number, count: number, why: string): void {
+  refusals.count += count
+  if (refusals.reason !== '') return
+  const name = printable(metricNameAt(index, m), 100)
+  refusals.reason = `metric "${name}": ${why}`
+}
+
+function metricNameAt({ bytes, metrics }: RequestIndex, m: number): string {
+  let name = ''
+  fields.eachField(bytes, metrics[m + column.START]!, metrics[m + column.END]!, (tag, from, to) => {
+    if (tag === 0x0a) name = bytes.toString('utf8', from, to)
+  })
+  return name
+}
