@@ -5,7 +5,7 @@
 import module from 'node:module'
 import { join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
-import type { ExporterFactory, ExtensionFactory, Factories, ProcessorFactory, ReceiverFactory } from './core/component.ts'
+import type { ConnectorFactory, ExporterFactory, ExtensionFactory, Factories, ProcessorFactory, ReceiverFactory } from './core/component.ts'
 
 const OLDEST_NODE = 24
 
@@ -36,7 +36,7 @@ async function builtIn(): Promise<Factories> {
       import('./exporters/file/factory.ts'),
       import('./exporters/nop/factory.ts'),
     ),
-    all(import('./connectors/forward/factory.ts')),
+    all<ConnectorFactory>(import('./connectors/forward/factory.ts'), import('./connectors/span_metrics/factory.ts')),
     all<ExtensionFactory>(
       import('./extensions/any_of_auth/factory.ts'),
       import('./extensions/audit_log/factory.ts'),

@@ -6,7 +6,7 @@ import { findAttribute } from '../otlp/find-attribute.ts'
 import { findField } from '../otlp/item-cursor.ts'
 import * as column from '../otlp/request-index.ts'
 import type { RequestIndex } from '../otlp/request-index.ts'
-import { readUint32 } from '../otlp/wire.ts'
+import { next, readUint32, skipValue } from '../otlp/wire.ts'
 
 /** `Status { string message = 2; StatusCode code = 3; }`: 0, 1 (OK), 2 (ERROR), or what no version has. */
 export function statusCodeOf({ items, bytes }: RequestIndex, span: number): number {
@@ -92,4 +92,56 @@ const SERVICE_NAME = Buffer.from('service.name')
 function hashOf(bytes: Uint8Array, from: number, to: number, hash: number): number {
   for (let i = from; i < to; i++) hash = Math.imul(hash ^ bytes[i]!, 0x0100_0193)
   return hash
+}
+
+/** Where an attribute of an event stands, in the bytes of the request: its key, and the body of its AnyValue. */
+export interface FoundAttribute {
+  readonly key: string
+  readonly from: number
+  readonly to: number
+}
+
+/**
+ * The attributes of each event of a span.
+ *
+ *     Span { repeated Event events = 11; }    Event { repeated KeyValue attributes = 3; }    KeyValue { string key = 1; AnyValue value = 2; }
+ */
+export function eventsOf({ items, bytes }: RequestIndex, span: number): (readonly FoundAttribute[])[] {
+  const row = span * column.ITEM_STRIDE
+  const events: FoundAttribute[][] = []
+  eachMessage(bytes, items[row + column.START]!, items[row + column.END]!, 0x5a, (start, end) => {
+    const attributes: FoundAttribute[] = []
+    eachMessage(bytes, start, end, 0x1a, (from, to) => attributes.push(attributeIn(bytes, from, to)))
+    events.push(attributes)
+  })
+  return events
+}
+
+function attributeIn(bytes: Buffer, start: number, end: number): FoundAttribute {
+  let found: FoundAttribute = { key: '', from: end, to: end }
+  eachMessage(bytes, start, end, 0x0a, (from, to) => (found = { ...found, key: bytes.toString('utf8', from, to) }))
+  eachMessage(bytes, start, end, 0x12, (from, to) => (found = { ...found, from, to }))
+  return found
+}
+
+/** Every length-delimited field of that tag. */
+function eachMessage(bytes: Buffer, start: number, end: number, wanted: number, run: (from: number, to: number) => void): void {
+  for (let p = start; p < end;) {
+    const tag = readUint32(bytes, p, end)
+    const value = next
+    p = skipValue(bytes, value, end, tag, 0)
+    if (tag !== wanted) continue
+    readUint32(bytes, value, end)
+    run(next, p)
+  }
+}
+
+/** `InstrumentationScope { string name = 1; string version = 2; }`; empty where it does not say. */
+export function instrumentationScope({ scopes, bytes }: RequestIndex, scope: number): { readonly name: string; readonly version: string } {
+  const row = scope * column.ENVELOPE_STRIDE
+  const [start, end] = [scopes[row + column.MESSAGE_START]!, scopes[row + column.MESSAGE_END]!]
+  let [name, version] = ['', '']
+  eachMessage(bytes, start, end, 0x0a, (from, to) => (name = bytes.toString('utf8', from, to)))
+  eachMessage(bytes, start, end, 0x12, (from, to) => (version = bytes.toString('utf8', from, to)))
+  return { name, version }
 }

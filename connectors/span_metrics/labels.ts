@@ -1,0 +1,96 @@
+// The attributes of the series that a span is counted in: the five that every series has, and the dimensions. Made once for each series.
+
+import { otlp } from '../../core/index.ts'
+import { asText } from './as-text.ts'
+import { anyValue } from './dimensions.ts'
+import type { Config } from './schema.ts'
+
+/** What of a span makes the five, and what else stands with them. */
+export interface Facts {
+  readonly service: string
+  readonly name: string
+  readonly kind: number
+  readonly status: number
+  /** Of the instrumentation scope, where that is a dimension. */
+  readonly scope: Scope | undefined
+  readonly isExtrapolated: boolean
+}
+export interface Scope {
+  readonly name: string
+  readonly version: string
+}
+
+const KINDS = ['UNSPECIFIED', 'INTERNAL', 'SERVER', 'CLIENT', 'PRODUCER', 'CONSUMER']
+const STATUSES = ['UNSET', 'OK', 'ERROR']
+
+/** The attributes that say so: an overflow series has no others. */
+export const OVERFLOW = 'otel.metric.overflow'
+
+export class Labels {
+  readonly #excluded: ReadonlySet<string>
+  readonly #instanceId: Buffer
+  readonly #hasMethod: boolean
+
+  /** `instanceId` tells what this process counts from what another does. */
+  constructor(config: Config, instanceId: string) {
+    this.#excluded = new Set(config.exclude_dimensions)
+    this.#instanceId = anyValue(instanceId)
+    this.#hasMethod = config.enable_metrics_sampling_method
+  }
+
+  /** Keys, and bodies of AnyValues. */
+  *of(facts: Facts): Generator<readonly [key: string, value: Buffer]> {
+    yield* this.#own(facts)
+    const { scope, isExtrapolated } = facts
+    if (scope !== undefined) {
+      yield ['span.instrumentation.scope.name', anyValue(scope.name)]
+      if (scope.version !== '') yield ['span.instrumentation.scope.version', anyValue(scope.version)]
+    }
+    if (this.#hasMethod) yield ['sampling.method', anyValue(isExtrapolated ? 'extrapolated' : 'counted')]
+  }
+
+  *#own({ service, name, kind, status }: Facts): Generator<readonly [key: string, value: Buffer]> {
+    const own = [
+      ['service.name', anyValue(service)],
+      ['span.name', anyValue(name)],
+      ['span.kind', anyValue(textOf('SPAN_KIND_', KINDS, kind))],
+      ['status.code', anyValue(textOf('STATUS_CODE_', STATUSES, status))],
+      ['collector.instance.id', this.#instanceId],
+    ] as const
+    for (const label of own) if (!this.#excluded.has(label[0])) yield label
+  }
+}
+
+function textOf(prefix: string, names: readonly string[], number: number): string {
+  const name = names[number]
+  return name === undefined ? '' : prefix + name
+}
+
+/** What tells a series of one metric from its others. */
+export function keyOf(labels: readonly (readonly [key: string, value: Buffer])[]): string {
+  let key = ''
+  for (const [name, value] of labels) {
+    const text = asText(value)
+    key += `${name.length}:${name}${text.length}:${text}`
+  }
+  return key
+}
+
+/** Whole fields of that tag, one byte a character. Where a key comes twice the last counts. */
+export function attributesOf(tag: number, labels: readonly (readonly [key: string, value: Buffer])[]): string {
+  const out = new otlp.ByteWriter(256)
+  for (const [key, value] of new Map(labels)) {
+    const body = out.begin(tag)
+    out.text(0x0a, key)
+    out.field(0x12, value)
+    out.end(body)
+  }
+  return out.bytes.toString('latin1', 0, out.at)
+}
+
+/** The only attribute of an overflow series. */
+export function overflowAttributes(tag: number): string {
+  const out = new otlp.ByteWriter(16)
+  otlp.writeAnyValue(out, true)
+  return attributesOf(tag, [[OVERFLOW, out.copy()]])
+}
