@@ -28,7 +28,7 @@ import { accepted, duplicate, type Reference, referenceTo, rejected, retry, type
 import type { Departures } from './departures.ts'
 import { type KeptPart, newPart, type OpenExecution } from './execution.ts'
 import { KnownFacts } from './known-facts.ts'
-import type { KnownMessages } from './known-messages.ts'
+import type { BeingTaken, KnownMessages } from './known-messages.ts'
 import { contentOf, keyOf } from './message-key.ts'
 import { type Failure, failureOf, type Place, type Round } from './round.ts'
 import type { ExecutionTable } from './table.ts'
@@ -65,7 +65,7 @@ export interface IntakeTools {
 /** What survives a crash: see journal.ts. Without storage, nothing does, and all of it settles at once. */
 export interface Journal {
   /** The part is in the table, and was accepted. */
-  keep(execution: OpenExecution, part: KeptPart, bytes: Uint8Array): Promise<void> | undefined
+  keep(execution: OpenExecution, part: KeptPart, table: ExecutionTable): Promise<void> | undefined
   /** The execution has ended while the part was being written. */
   forget(part: KeptPart): void
   /** The execution has ended: its parts are not needed any more, its messages stay known. Never rejects. */
@@ -92,17 +92,48 @@ interface Believed {
 }
 
 /** One on its way: nothing here holds on to what was sent, for many may be. */
-interface Taking {
+class Taking implements Sent, BeingTaken {
   readonly reference: Reference
   readonly kind: Message['kind']
   readonly key: string
   readonly content: string
-  readonly places: readonly Place[]
   readonly window: Promise<Failure | undefined> | undefined
   readonly part: KeptPart | undefined
   readonly execution: OpenExecution | undefined
+  readonly places: Place[] = []
   /** Its execution's span travels with it. */
-  readonly ends: boolean
+  ends = false
+  #fate: PromiseWithResolvers<void> | undefined
+
+  constructor({ reference, kind, key, content, window, part, execution }: Sent) {
+    this.reference = reference
+    this.kind = kind
+    this.key = key
+    this.content = content
+    this.window = window
+    this.part = part
+    this.execution = execution
+  }
+
+  /** Few wait for one: only then there is something to wait for. */
+  get settled(): Promise<void> {
+    this.#fate ??= Promise.withResolvers<void>()
+    return this.#fate.promise
+  }
+
+  settle(): void {
+    this.#fate?.resolve()
+  }
+}
+
+interface Sent {
+  readonly reference: Reference
+  readonly kind: Message['kind']
+  readonly key: string
+  readonly content: string
+  readonly window: Promise<Failure | undefined> | undefined
+  readonly part: KeptPart | undefined
+  readonly execution: OpenExecution | undefined
 }
 
 export class Intake {
@@ -117,7 +148,7 @@ export class Intake {
   /** An answer for each, in their order. Settles when all of them have their fate, at the latest about `deadlineMs` on the monotonic clock. */
   async take(messages: Iterable<Json>, origin: Origin, deadlineMs: number): Promise<readonly Told[]> {
     const round = this.#tools.newRound()
-    const told: (Told | Promise<Told>)[] = []
+    const told: (Told | Promise<Told> | Taking)[] = []
     for (const json of messages) {
       if ('fault' in json) told.push(rejected({}, [json.fault], 400))
       else if (!isObject(json.exact)) told.push(this.#unrecognised(json.exact))
@@ -129,10 +160,12 @@ export class Intake {
       }
     }
     await round.send(deadlineMs)
-    return Promise.all(told.map(async (one) => one))
+    // In order, and without a promise for each: most can be told at once.
+    const fates = told.map((one) => (one instanceof Taking ? this.#settle(one) : one))
+    return fates.every(isTold) ? fates : Promise.all(fates.map(async (fate) => fate))
   }
 
-  #take(json: ParsedJson, verdict: Verdict, way: Way): Told | Promise<Told> {
+  #take(json: ParsedJson, verdict: Verdict, way: Way): Told | Promise<Told> | Taking {
     if (!verdict.ok) return this.#refuse(json.value, verdict, way.origin)
     const message = readMessage(verdict.message)
     if (isRejection(message)) return rejected(referenceTo(json.value), message.faults)
@@ -141,11 +174,11 @@ export class Intake {
     const open = message.execution === undefined ? undefined : table.get(realm, message.execution)
     const origin = open !== undefined && message.tenant === undefined ? open.origin : tenants.of(verdict.origin, message.tenant)
     if (!this.#isPermitted(message, verdict.origin, origin, open)) return this.#refuse(json.value, NOT_ALLOWED, verdict.origin)
-    const content = contentOf(verdict)
+    const content = contentOf(verdict, json)
     const key = keyOf(message, verdict, content)
     const earlier = known.accepted(key)
     if (earlier !== undefined) return earlier === content ? duplicate(referenceTo(json.value)) : rejected(referenceTo(json.value), [REUSED])
-    const busy = known.taking(key) ?? open?.leaving
+    const busy = known.taking(key)?.settled ?? open?.leaving
     if (busy !== undefined) return this.#after(busy, json, way)
     return this.#begin({ message, realm, origin, key, content }, open, way)
   }
@@ -171,7 +204,7 @@ export class Intake {
     return promise
   }
 
-  #begin(believed: Believed, open: OpenExecution | undefined, { round, deadlineMs }: Way): Told | Promise<Told> {
+  #begin(believed: Believed, open: OpenExecution | undefined, { round, deadlineMs }: Way): Told | Taking {
     const { message, realm, origin, key, content } = believed
     const { table, known, measurements, identity, clock } = this.#tools
     const id = message.execution
@@ -190,60 +223,73 @@ export class Intake {
     })
     const part = produced.part && newPart(key, content)
     const execution = part && table.add({ ...message, status: statusOf(message) }, { id: id!, realm, origin }, part, produced.part)
-    const { promise, resolve } = Promise.withResolvers<boolean>()
-    known.take(key, promise)
-    const places: Place[] = []
+    const { kind } = message
+    const taking = new Taking({ reference: referenceTo(message.whole), kind, key, content, window, part, execution })
+    known.take(key, taking)
     const send = (signal: Signal, from: Origin, items: Items | undefined): void => {
       const place = items && round.add(signal, from, items)
-      if (place !== undefined) places.push(place)
+      if (place !== undefined) taking.places.push(place)
     }
     send('logs', origin, produced.logs)
     send('metrics', origin, produced.metrics)
-    const ends = execution !== undefined && execution.hasStart && execution.hasFinish
-    if (ends) {
-      execution.leaving = promise.then(() => {})
+    if (execution !== undefined && execution.hasStart && execution.hasFinish) {
+      taking.ends = true
+      execution.leaving = taking.settled
       send('traces', execution.origin, { bytes: spanOf(id!, table.bytesOf(execution), FINISHED), count: 1 })
     }
-    const { kind } = message
-    const taking: Taking = { reference: referenceTo(message.whole), kind, key, content, places, window, part, execution, ends }
-    return round.sent.then(async () => {
-      const told = await this.#settle(taking)
-      resolve(told.httpStatus === 202)
-      return told
-    })
+    return taking
   }
 
   /** What went downstream has its fate: the message is accepted, or nothing of it stays. */
-  async #settle(taking: Taking): Promise<Told> {
-    const { reference, places, window, part, execution } = taking
-    let failure = failureOf(places)
-    if (window !== undefined) failure = (await window) ?? failure
-    if (failure === undefined) {
-      try {
-        await this.#write(taking)
-      } catch (error) {
-        failure = new RetryableError(error instanceof FullError ? 'the storage is full' : 'the storage cannot be written', { cause: error })
-      }
-    }
-    if (failure === undefined) return accepted(reference)
+  #settle(taking: Taking): Told | Promise<Told> {
+    const failure = failureOf(taking.places)
+    if (taking.window === undefined) return this.#settleBy(taking, failure)
+    return taking.window.then((ofWindow) => this.#settleBy(taking, ofWindow ?? failure))
+  }
+
+  #settleBy(taking: Taking, failure: Failure | undefined): Told | Promise<Told> {
+    if (failure !== undefined) return this.#refused(taking, failure)
+    const { journal, table } = this.#tools
+    const { key, content, part, execution, ends } = taking
+    if (part !== undefined) part.accepted = true
+    // It may have ended while its message was on its way, and its span may have left.
+    const open = execution !== undefined && table.has(execution) ? execution : undefined
+    const written = open === undefined ? journal.seen(key, content) : ends ? journal.end(open) : journal.keep(open, part!, table)
+    if (written === undefined) return this.#accepted(taking, open)
+    return written.then(
+      () => this.#accepted(taking, open),
+      (cause: unknown) => {
+        const reason = cause instanceof FullError ? 'the storage is full' : 'the storage cannot be written'
+        return this.#refused(taking, new RetryableError(reason, { cause }))
+      },
+    )
+  }
+
+  #refused(taking: Taking, failure: Failure): Told {
+    const { reference, key, part, execution, ends } = taking
+    const { table, known } = this.#tools
     if (execution !== undefined) {
-      if (taking.ends) execution.leaving = undefined
-      this.#tools.table.takeBack(execution, part!, taking)
+      if (ends) execution.leaving = undefined
+      table.takeBack(execution, part!, taking)
     }
+    known.letGo(key)
+    taking.settle()
     if (failure instanceof PermanentError) return rejected(reference, [{ path: '', message: failure.message }])
     return retry(reference, failure.message, failure.retryAfterMs)
   }
 
-  async #write({ kind, key, content, part, execution, ends }: Taking): Promise<void> {
-    const { journal, table, known, departures, happened } = this.#tools
-    if (part !== undefined) part.accepted = true
-    // It may have ended while its message was on its way, and its span may have left.
-    const isOpen = execution !== undefined && table.has(execution)
-    if (!isOpen) await journal.seen(key, content)
-    else if (ends) await journal.end(execution)
-    else await journal.keep(execution, part!, table.bytesIn(part!))
+  #accepted(taking: Taking, open: OpenExecution | undefined): Told {
+    const { reference, key, content } = taking
+    const { known } = this.#tools
     known.accept(key, content)
-    if (!isOpen) return
+    if (open !== undefined) this.#added(taking, open)
+    known.letGo(key)
+    taking.settle()
+    return accepted(reference)
+  }
+
+  #added({ kind, part, ends }: Taking, execution: OpenExecution): void {
+    const { journal, table, departures, happened } = this.#tools
     if (!table.has(execution)) return journal.forget(part!)
     if (ends) {
       departures.remove(execution)
@@ -266,6 +312,10 @@ export class Intake {
     const message = readMessage(value)
     return rejected({}, isRejection(message) ? message.faults : [])
   }
+}
+
+function isTold(fate: Told | Promise<Told>): fate is Told {
+  return !(fate instanceof Promise)
 }
 
 const REUSED: Fault = { path: '/message_id', message: 'was used before, for another message' }

@@ -84,10 +84,10 @@ export class DurableJournal implements Journal {
     }
   }
 
-  async keep(execution: OpenExecution, part: KeptPart, bytes: Uint8Array): Promise<void> {
+  async keep(execution: OpenExecution, part: KeptPart, table: ExecutionTable): Promise<void> {
     const { id, openedAtMs } = execution
     const head: Head = { x: id, ...placeIn(execution), t: openedAtMs, k: part.key, c: part.content }
-    part.position = await this.#log.append(encode(PART, head, bytes))
+    part.position = await this.#log.append(encode(PART, head, table.bytesIn(part)))
   }
 
   forget({ position }: KeptPart): void {

@@ -12,10 +12,15 @@ export interface KnownOptions {
   readonly forgotten?: () => void
 }
 
+/** A message that is being taken. */
+export interface BeingTaken {
+  /** When it is known what became of it. Never rejects. */
+  readonly settled: Promise<void>
+}
+
 export class KnownMessages {
   readonly #accepted: LRUCache<string, string>
-  /** Being taken: settles with whether it was accepted. */
-  readonly #taking = new Map<string, Promise<boolean>>()
+  readonly #taking = new Map<string, BeingTaken>()
 
   constructor({ most, forMs, clock, forgotten }: KnownOptions) {
     this.#accepted = new LRUCache<string, string>({
@@ -43,13 +48,16 @@ export class KnownMessages {
   }
 
   /** Undefined where no copy of it is being taken just now. */
-  taking(key: string): Promise<boolean> | undefined {
+  taking(key: string): BeingTaken | undefined {
     return this.#taking.get(key)
   }
 
-  /** Copies that come until `outcome` settles wait for it. It never rejects. */
-  take(key: string, outcome: Promise<boolean>): void {
-    this.#taking.set(key, outcome)
-    void outcome.then(() => this.#taking.delete(key))
+  /** Copies that come until it is let go wait for it. */
+  take(key: string, message: BeingTaken): void {
+    this.#taking.set(key, message)
+  }
+
+  letGo(key: string): void {
+    this.#taking.delete(key)
   }
 }

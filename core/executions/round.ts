@@ -27,7 +27,6 @@ export class Round {
   readonly #next: Next
   readonly #dropped: (signal: Signal, count: number) => void
   readonly #loads: Load[] = []
-  readonly #sent = Promise.withResolvers<void>()
 
   /** `dropped` is told of what no pipeline takes. */
   constructor(next: Next, dropped: (signal: Signal, count: number) => void) {
@@ -47,13 +46,8 @@ export class Round {
   }
 
   /** Settles when all of it has its fate. */
-  get sent(): Promise<void> {
-    return this.#sent.promise
-  }
-
   async send(deadlineMs: number): Promise<void> {
     await Promise.all(this.#loads.map((load) => this.#send(load, deadlineMs)))
-    this.#sent.resolve()
   }
 
   async #send(load: Load, deadlineMs: number): Promise<void> {

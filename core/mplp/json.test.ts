@@ -9,23 +9,32 @@ const messageOf = (json: Json | undefined): string => (json !== undefined && 'fa
 const nested = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels)
 
 t.test('one message, a list of them, and one a line', async (t) => {
-  t.same(json('{"a":1}'), [{ value: { a: 1 }, exact: { a: 1 } }])
+  t.match(json('{"a":1}'), [{ value: { a: 1 }, exact: { a: 1 } }])
   t.same(
     json(' [{"a":1},{"a":2}]').map((one) => 'value' in one && one.value),
     [{ a: 1 }, { a: 2 }],
   )
   const [first, second, ...rest] = lines('{"a":1}\r\n\n  \n{"a":2}')
-  t.same(first, { value: { a: 1 }, exact: { a: 1 } })
-  t.same(second, { value: { a: 2 }, exact: { a: 2 } })
+  t.match(first, { value: { a: 1 }, exact: { a: 1 } })
+  t.match(second, { value: { a: 2 }, exact: { a: 2 } })
   t.same(rest, [])
   t.same(lines(''), [])
+})
+
+t.test('the digest is of a message’s text, however it came', async (t) => {
+  const texts = ['{"a":1}', '{"a":"],[{\\"\\\\","b":[{"c":[]},",",2]}', '{"ä":[[],{}, [1 ,2]]}', '{"a":1 }', '{}']
+  const alone = texts.map((text) => digestOf(json(`\n ${text} `)[0]))
+  t.equal(new Set(alone).size, texts.length)
+  t.same(json(` [ ${texts.join(' ,\r\n')}\t]\n`).map(digestOf), alone)
+  t.same(lines(texts.join(' \r\n')).map(digestOf), alone)
+  t.same(json('[]'), [])
 })
 
 t.test('a broken line leaves its neighbours', async (t) => {
   const [first, second, third] = lines(Buffer.concat([Buffer.from('{"a":\n{"b":"'), Buffer.from([0xff]), Buffer.from('"}\n{"c":3}\n')]))
   t.match(messageOf(first), /^not JSON/)
   t.match(messageOf(second), /not UTF-8/)
-  t.same(third, { value: { c: 3 }, exact: { c: 3 } })
+  t.match(third, { value: { c: 3 }, exact: { c: 3 } })
 })
 
 t.test('what is no JSON, no UTF-8 or no number is a fault', async (t) => {
@@ -79,3 +88,7 @@ t.test('members with the names of what objects inherit are members', async (t) =
   t.same(Object.keys(one.exact as object), ['__proto__', 'constructor', 'big'])
   t.equal(({} as { polluted?: unknown }).polluted, undefined)
 })
+
+function digestOf(json: Json | undefined): string | undefined {
+  return json !== undefined && 'digest' in json ? json.digest : undefined
+}

@@ -2,6 +2,7 @@
 // behind it meets a depth, a number or a character that it cannot hold.
 
 import { isUtf8 } from 'node:buffer'
+import { hash } from 'node:crypto'
 
 /** A fault of what was sent: `path` is a JSON pointer (RFC 6901), empty for the whole. */
 export interface Fault {
@@ -16,7 +17,11 @@ export interface ParsedJson {
   readonly value: unknown
   /** The same with integers past 2^53 as bigints. The very same object where there are none. */
   readonly exact: unknown
+  /** Of its text as it was sent, without the blanks around it: the same whether it came alone, in a list or as a line. */
+  readonly digest: string
 }
+
+type LookedOver = Omit<ParsedJson, 'digest'> | { readonly fault: Fault }
 
 /** Lists and objects in one another: at most 28 of them, for each may be three messages of protobuf, and those may be 100 deep. */
 export const MAX_JSON_DEPTH = 28
@@ -40,10 +45,21 @@ function* readOne(bytes: Buffer): Generator<Json, void, undefined> {
   const parsed = parse(bytes, 0, bytes.length)
   if ('fault' in parsed) return yield parsed
   const { value: list, text } = parsed
-  if (!Array.isArray(list)) return yield lookedOver(list, () => JSON.parse(text, exactly))
+  if (!Array.isArray(list))
+    return yield withDigest(
+      lookedOver(list, () => JSON.parse(text, exactly)),
+      bytes,
+    )
   // Each for itself: what is wrong in one leaves its neighbours.
   let exact: unknown[] | undefined
-  for (let i = 0; i < list.length; i++) yield lookedOver(list[i], () => (exact ??= JSON.parse(text, exactly) as unknown[])[i])
+  const texts = elementsIn(bytes)
+  for (let i = 0; i < list.length; i++) {
+    const ofElement = texts.next().value!
+    yield withDigest(
+      lookedOver(list[i], () => (exact ??= JSON.parse(text, exactly) as unknown[])[i]),
+      ofElement,
+    )
+  }
 }
 
 function* readLines(bytes: Buffer, whole: boolean): Generator<Json, void, undefined> {
@@ -59,7 +75,38 @@ function* readLines(bytes: Buffer, whole: boolean): Generator<Json, void, undefi
 
 function readLine(bytes: Buffer, start: number, end: number): Json {
   const parsed = parse(bytes, start, end)
-  return 'fault' in parsed ? parsed : lookedOver(parsed.value, () => JSON.parse(parsed.text, exactly))
+  if ('fault' in parsed) return parsed
+  return withDigest(
+    lookedOver(parsed.value, () => JSON.parse(parsed.text, exactly)),
+    bytes.subarray(start, end),
+  )
+}
+
+function withDigest(looked: LookedOver, text: Buffer): Json {
+  return 'fault' in looked ? looked : { value: looked.value, exact: looked.exact, digest: hash('sha256', trimmed(text), 'base64') }
+}
+
+function trimmed(text: Buffer): Buffer {
+  let [start, end] = [0, text.length]
+  while (start < end && text[start]! <= 0x20) start++
+  while (end > start && text[end - 1]! <= 0x20) end--
+  return text.subarray(start, end)
+}
+
+/** The texts of the elements of a list, which is JSON. */
+function* elementsIn(list: Buffer): Generator<Buffer, void, undefined> {
+  let depth = 0
+  let start = list.indexOf(0x5b) + 1
+  for (let p = start; p < list.length; p++) {
+    const byte = list[p]!
+    if (byte === 0x22) for (p++; list[p] !== 0x22; p++) p += list[p] === 0x5c ? 1 : 0
+    else if (byte === 0x7b || byte === 0x5b) depth++
+    else if (byte === 0x7d || byte === 0x5d) depth--
+    if (depth >= 0 && (byte !== 0x2c || depth > 0)) continue
+    yield list.subarray(start, p)
+    start = p + 1
+    if (depth < 0) return
+  }
 }
 
 function isBlank(bytes: Buffer, start: number, end: number): boolean {
@@ -85,7 +132,7 @@ function parse(bytes: Buffer, start: number, end: number): Parsed | { readonly f
 }
 
 /** `exact` is asked for where a double is not enough. */
-function lookedOver(value: unknown, exact: () => unknown): Json {
+function lookedOver(value: unknown, exact: () => unknown): LookedOver {
   values = 0
   named = 0
   switch (lookOver(value, MAX_JSON_DEPTH, 0)) {

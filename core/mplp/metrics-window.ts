@@ -9,6 +9,8 @@ import { type Identity, PointTemplate, identityOf, writeGauge } from './metrics.
 import { PieceWriter } from './piece-writer.ts'
 import { beginScope, endScope, type Items } from './request.ts'
 
+type Ids = Pick<Message, 'traceId' | 'spanId'>
+
 /** What one series was in a window. */
 interface Series {
   readonly path: MetricPath
@@ -20,7 +22,8 @@ interface Series {
   sum: number
   /** How often, and whether by more than one message. */
   count: number
-  message: Message
+  /** The message that brought the last, or brought one: its ids alone, for the rest need not wait here. */
+  ids: Ids
   several: boolean
 }
 
@@ -49,10 +52,12 @@ export class MetricsWindow {
   add(message: Message, { count, paths, values, times }: Measurements, execution: Execution): void {
     if (count === 0) return
     const { series } = this.#groupOf(message, execution)
+    const { traceId, spanId } = message
+    const ids: Ids = { traceId, spanId }
     for (let i = 0; i < count; i++) {
       const known = series.get(paths[i]!.name)
-      if (known === undefined) series.set(paths[i]!.name, seriesOf(paths[i]!, values[i]!, times[i]!, message))
-      else join(known, values[i]!, times[i]!, message)
+      if (known === undefined) series.set(paths[i]!.name, seriesOf(paths[i]!, values[i]!, times[i]!, ids))
+      else join(known, values[i]!, times[i]!, ids)
     }
   }
 
@@ -82,28 +87,28 @@ export class MetricsWindow {
   }
 }
 
-function seriesOf(path: MetricPath, last: number | bigint, time: bigint, message: Message): Series {
+function seriesOf(path: MetricPath, last: number | bigint, time: bigint, ids: Ids): Series {
   const value = Number(last)
-  return { path, last, time, min: value, max: value, sum: value, count: 1, message, several: false }
+  return { path, last, time, min: value, max: value, sum: value, count: 1, ids, several: false }
 }
 
 /** The last is the one measured last, whenever it came. */
-function join(series: Series, value: number | bigint, time: bigint, message: Message): void {
+function join(series: Series, value: number | bigint, time: bigint, ids: Ids): void {
   const number = Number(value)
   series.min = Math.min(series.min, number)
   series.max = Math.max(series.max, number)
   series.sum += number
   series.count++
-  series.several ||= message !== series.message
+  series.several ||= ids !== series.ids
   if (time < series.time) return
   series.last = value
   series.time = time
-  series.message = message
+  series.ids = ids
 }
 
 /** How many data points. Least, greatest and sum stand beside the last where there was more than one. */
-function writeSeries({ path, last, time, min, max, sum, message, several }: Series, attributes: Buffer): number {
-  const template = new PointTemplate(message, attributes)
+function writeSeries({ path, last, time, min, max, sum, ids, several }: Series, attributes: Buffer): number {
+  const template = new PointTemplate(ids, attributes)
   writeGauge(out, path.header, template.of(last, time))
   if (!several) return 1
   for (const [suffix, value] of [
