@@ -498,6 +498,28 @@ t.test('more than a message may hold leaves in several', async (t) => {
   )
 })
 
+t.test('spans that come while a long round of deltas is on its way are in the next', async (t) => {
+  const { next, clock, send, taken } = await started({ aggregation_temporality: DELTA })
+  const spans = Array.from({ length: 12_000 }, (_, i) => ({ name: `a rather long name of an operation number ${i}` }))
+  await send([shop(...spans)])
+  next.hold()
+  await clock.advance(60_000)
+  t.equal(next.holding, 1)
+  await send([shop(...spans)])
+  next.release()
+  await clock.advance(120_000)
+  const points = taken()
+  t.same([total(points), total(points, 'duration')], [24_000, 24_000])
+})
+
+t.test('a resource that is very large has no series of its own', async (t) => {
+  const { settings, flush, send } = await started()
+  await send([{ resource: { 'service.name': 'a', all: 'x'.repeat(70_000) }, spans: [{}] }])
+  await flush()
+  t.same(values(await flush()), [[{ 'otel.metric.overflow': true }, 1]])
+  t.equal(settings.gauges.get('millrace_span_metrics_resources')!(), 0)
+})
+
 t.test('the clock on the wall may be set back', async (t) => {
   const { clock, flush, send } = await started()
   await send([shop({})])
