@@ -70,6 +70,8 @@ export const SCENARIOS: readonly Scenario[] = [
     signal: 'sealed',
     spansPerRequest: 90,
   },
+  { name: 'span-metrics', pipeline: 'otlp/http → span_metrics: three dimensions, explicit buckets → nop', backend: false, goal: 2.5 },
+  { name: 'span-metrics-exponential', pipeline: 'the same with exponential histograms', backend: false, goal: 2.5 },
   { name: 'transform', pipeline: 'otlp/http → attributes: one set, one hashed, one deleted → nop', backend: false, goal: 2 },
 ]
 
