@@ -1,8 +1,8 @@
 // The attributes that tell series apart, as the configuration names them: where each stands for one span, and what of it goes into a key and
 // into the attributes of a data point. span-metrics.ts asks for every span.
 
-import { otlp } from '../../core/index.ts'
-import { column, type KeyTable } from '../../core/series/index.ts'
+import type { otlp } from '../../core/index.ts'
+import { anyValue, column, type KeyTable, type Label } from '../../core/series/index.ts'
 import { type FoundAttribute, resourceAttribute, spanAttribute } from '../../core/traces/index.ts'
 import { globPattern } from './glob.ts'
 import type { DimensionConfig } from './schema.ts'
@@ -134,7 +134,7 @@ export class Names {
   }
 
   /** The dimensions of one metric that the span has, or that have a default: keys, and bodies of AnyValues. */
-  *of({ named, globs }: Dimensions, bytes: Buffer): Generator<readonly [key: string, value: Buffer]> {
+  *of({ named, globs }: Dimensions, bytes: Buffer): Generator<Label> {
     for (const { name, otherwise } of named) {
       const value = this.from[name]! < 0 ? otherwise : bytes.subarray(this.from[name], this.to[name])
       if (value !== undefined) yield [this.keys[name]!.toString(), value]
@@ -143,10 +143,4 @@ export class Names {
     for (const { key, from, to } of this.matched.toSorted((a, b) => (a.key < b.key ? -1 : 1)))
       if (globs.some((glob) => glob.test(key))) yield [key, bytes.subarray(from, to)]
   }
-}
-
-export function anyValue(text: string): Buffer {
-  const out = new otlp.ByteWriter(text.length + 8)
-  otlp.writeAnyValue(out, text)
-  return out.copy()
 }

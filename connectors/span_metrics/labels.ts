@@ -1,8 +1,6 @@
 // The attributes of the series that a span is counted in: the five that every series has, and the dimensions. Made once for each series.
 
-import { otlp } from '../../core/index.ts'
-import { asText } from './as-text.ts'
-import { anyValue } from './dimensions.ts'
+import { anyValue, type Label } from '../../core/series/index.ts'
 import type { Config } from './schema.ts'
 
 /** What of a span makes the five, and what else stands with them. */
@@ -23,9 +21,6 @@ export interface Scope {
 const KINDS = ['UNSPECIFIED', 'INTERNAL', 'SERVER', 'CLIENT', 'PRODUCER', 'CONSUMER']
 const STATUSES = ['UNSET', 'OK', 'ERROR']
 
-/** The attributes that say so: an overflow series has no others. */
-export const OVERFLOW = 'otel.metric.overflow'
-
 export class Labels {
   readonly #excluded: ReadonlySet<string>
   readonly #instanceId: Buffer
@@ -38,8 +33,7 @@ export class Labels {
     this.#hasMethod = config.enable_metrics_sampling_method
   }
 
-  /** Keys, and bodies of AnyValues. */
-  *of(facts: Facts): Generator<readonly [key: string, value: Buffer]> {
+  *of(facts: Facts): Generator<Label> {
     yield* this.#own(facts)
     const { scope, isExtrapolated } = facts
     if (scope !== undefined) {
@@ -49,7 +43,7 @@ export class Labels {
     if (this.#hasMethod) yield ['sampling.method', anyValue(isExtrapolated ? 'extrapolated' : 'counted')]
   }
 
-  *#own({ service, name, kind, status }: Facts): Generator<readonly [key: string, value: Buffer]> {
+  *#own({ service, name, kind, status }: Facts): Generator<Label> {
     const own = [
       ['service.name', anyValue(service)],
       ['span.name', anyValue(name)],
@@ -64,33 +58,4 @@ export class Labels {
 function textOf(prefix: string, names: readonly string[], number: number): string {
   const name = names[number]
   return name === undefined ? '' : prefix + name
-}
-
-/** What tells a series of one metric from its others. */
-export function keyOf(labels: readonly (readonly [key: string, value: Buffer])[]): string {
-  let key = ''
-  for (const [name, value] of labels) {
-    const text = asText(value)
-    key += `${name.length}:${name}${text.length}:${text}`
-  }
-  return key
-}
-
-/** Whole fields of that tag, one byte a character. Where a key comes twice the last counts. */
-export function attributesOf(tag: number, labels: readonly (readonly [key: string, value: Buffer])[]): string {
-  const out = new otlp.ByteWriter(256)
-  for (const [key, value] of new Map(labels)) {
-    const body = out.begin(tag)
-    out.text(0x0a, key)
-    out.field(0x12, value)
-    out.end(body)
-  }
-  return out.bytes.toString('latin1', 0, out.at)
-}
-
-/** The only attribute of an overflow series. */
-export function overflowAttributes(tag: number): string {
-  const out = new otlp.ByteWriter(16)
-  otlp.writeAnyValue(out, true)
-  return attributesOf(tag, [[OVERFLOW, out.copy()]])
 }

@@ -3,8 +3,7 @@
 
 import type { Origin } from '../../core/index.ts'
 import { ANONYMOUS, otlp } from '../../core/index.ts'
-import { column, type Count, KeyTable, type Series } from '../../core/series/index.ts'
-import { asText } from './as-text.ts'
+import { asText, column, type Count, KeyTable, OriginKeys, type Series } from '../../core/series/index.ts'
 
 /** The series of one resource of one sender. */
 export interface Resource {
@@ -48,7 +47,7 @@ export class Resources {
   #numbers = 0
   /** Series of those that were forgotten are worth nothing any more: whoever remembers some forgets them. */
   readonly #onForgotten: (resource: Resource) => void
-  readonly #originKeys = new WeakMap<Origin, string>()
+  readonly #origins = new OriginKeys()
 
   constructor(options: ResourcesOptions, onForgotten: (resource: Resource) => void) {
     this.#options = options
@@ -75,7 +74,7 @@ export class Resources {
     const row = resource * column.ENVELOPE_STRIDE
     const start = index.resources[row + column.MESSAGE_START]!
     const end = index.resources[row + column.MESSAGE_END]!
-    const ofOrigin = this.#originKey(origin)
+    const ofOrigin = this.#origins.of(origin)
     const table = this.#byBytes
     table.begin()
     if (ofOrigin !== '') {
@@ -103,7 +102,7 @@ export class Resources {
 
   #make(key: string, origin: Origin, body: Buffer, nowMs: number, isOverflow: boolean): Resource {
     const series = { calls: new Map(), durations: new Map(), events: new Map() }
-    const originKey = this.#originKey(origin)
+    const originKey = this.#origins.of(origin)
     return { number: ++this.#numbers, key, origin, originKey, body, ...series, lastSeenMs: nowMs, writtenMs: -Infinity, isOverflow }
   }
 
@@ -135,16 +134,5 @@ export class Resources {
       parts.set(key, asText(bytes.subarray(attributes[at + column.ATTR_VALUE], attributes[at + column.ATTR_VALUE_END])))
     }
     return JSON.stringify([...parts].sort(([a], [b]) => (a < b ? -1 : 1)))
-  }
-
-  /** Of equal origins the same, though each request may bring its own object; empty for the one without a name. */
-  #originKey(origin: Origin): string {
-    if (origin === ANONYMOUS) return ''
-    let key = this.#originKeys.get(origin)
-    if (key === undefined) {
-      const headers = [...origin.headers].sort(([a], [b]) => (a < b ? -1 : 1))
-      this.#originKeys.set(origin, (key = JSON.stringify([origin.tenant, origin.subject ?? null, headers])))
-    }
-    return key
   }
 }

@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Batch, Connector, Consumer, Origin, Settings } from '../../core/index.ts'
 import { otlp } from '../../core/index.ts'
-import { column, type Count, KeyTable, Periodic, type Series } from '../../core/series/index.ts'
+import { column, type Count, KeyTable, type Label, Periodic, type Series, Weight } from '../../core/series/index.ts'
 import { END_TIME, eventsOf, lowerTime, resourceAttribute, START_TIME, statusCodeOf, upperTime } from '../../core/traces/index.ts'
 import { parseDuration } from '../../core/factory.ts'
 import { type Dimensions, Names } from './dimensions.ts'
@@ -16,7 +16,6 @@ import { type Resource, Resources } from './resources.ts'
 import type { Config } from './schema.ts'
 import { scopeOf } from './scope.ts'
 import { Store } from './store.ts'
-import { Weight } from './weight.ts'
 
 /** The series of spans that are alike. */
 interface Row {
@@ -196,7 +195,7 @@ export class SpanMetrics implements Connector {
   #newRow(index: otlp.RequestIndex, span: number, around: Around): Row {
     const { resource, now, unixNano } = around
     const own = [...this.#labels.of(this.#factsOf(index, span, around))]
-    const labels = (dimensions: Dimensions): (readonly [string, Buffer])[] => [...own, ...this.#names.of(dimensions, index.bytes)]
+    const labels = (dimensions: Dimensions): Label[] => [...own, ...this.#names.of(dimensions, index.bytes)]
     const calls = this.#store.count(resource, 'calls', labels(this.#ofCalls), unixNano, now)
     const duration = this.#ofDurations === undefined ? undefined : this.#store.duration(resource, labels(this.#ofDurations), unixNano, now)
     const row = { calls, duration }

@@ -3,6 +3,10 @@
 import { parseDuration } from '../../core/factory.ts'
 import {
   ATTRIBUTES_TAG,
+  attributesOf,
+  keyOf,
+  type Label,
+  overflowAttributes,
   Buckets,
   Count,
   CUMULATIVE,
@@ -13,7 +17,6 @@ import {
   type Temporality,
   column,
 } from '../../core/series/index.ts'
-import { attributesOf, keyOf, overflowAttributes } from './labels.ts'
 import type { Resource } from './resources.ts'
 import { type Config, DEFAULT_BUCKETS } from './schema.ts'
 
@@ -22,8 +25,6 @@ const MOST_BYTES = 256 * 1024 * 1024
 const DEFAULT_MAX_SIZE = 160
 /** No series has this key: others begin with a number. */
 const OVERFLOW_KEY = ''
-
-type LabelList = readonly (readonly [key: string, value: Buffer])[]
 
 export interface Heads {
   readonly calls: MetricHead
@@ -60,12 +61,12 @@ export class Store {
   }
 
   /** The series of `calls` or `events` with these labels, or what overflows. */
-  count(resource: Resource, which: 'calls' | 'events', labels: LabelList, unixNano: bigint, nowMs: number): Count {
+  count(resource: Resource, which: 'calls' | 'events', labels: readonly Label[], unixNano: bigint, nowMs: number): Count {
     const make = (attributes: string): Count => new Count(attributes, unixNano, nowMs, this.temporality === CUMULATIVE)
     return this.#of(resource, resource[which], this.heads[which], labels, make)
   }
 
-  duration(resource: Resource, labels: LabelList, unixNano: bigint, nowMs: number): Series {
+  duration(resource: Resource, labels: readonly Label[], unixNano: bigint, nowMs: number): Series {
     return this.#of(resource, resource.durations, this.heads.durations, labels, (attributes) => this.#make(attributes, unixNano, nowMs))
   }
 
@@ -73,7 +74,7 @@ export class Store {
     resource: Resource,
     all: Map<string, S>,
     { kind }: MetricHead,
-    labels: LabelList,
+    labels: readonly Label[],
     make: (attributes: string) => S,
   ): S {
     const key = keyOf(labels)

@@ -1,7 +1,7 @@
-// How many spans a span stands for: what samplers before it have written into its tracestate.
+// How many spans a span stands for: what samplers before it have written into its tracestate. Connectors that count spans ask.
 
-import type { otlp } from '../../core/index.ts'
-import { adjustedCountOf, hasTraceState, parseTraceState, traceStateOf } from '../../core/sampling/index.ts'
+import type { RequestIndex } from '../otlp/request-index.ts'
+import { adjustedCountOf, hasTraceState, parseTraceState, traceStateOf } from '../sampling/index.ts'
 
 export class Weight {
   readonly #random: () => number
@@ -17,7 +17,7 @@ export class Weight {
   /**
    * Whole, and on average what it is: where one of three is kept each counts for 3, and where two of three are, half of them for 1 and half for 2.
    */
-  of(index: otlp.RequestIndex, span: number): number {
+  of(index: RequestIndex, span: number): number {
     if (!hasTraceState(index, span)) {
       this.isExtrapolated = false
       return 1
