@@ -181,6 +181,8 @@ export interface ConfigFault {
 }
 export interface ReceiverFactory<S extends ConfigSchema = ConfigSchema> extends Factory<S> {
   readonly kind?: 'receiver'
+  /** What it receives becomes many objects, as parsed JSON does: the program then lets V8's young generation grow, which it otherwise keeps small. */
+  readonly makesObjects?: boolean
   /** One receiver serves all its pipelines; `next` has an entry for every signal that some pipeline takes from it. */
   create(config: ConfigOf<S>, next: Readonly<Partial<Record<Signal, Consumer>>>, settings: Settings): Promise<Receiver>
 }

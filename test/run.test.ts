@@ -50,6 +50,41 @@ t.test('it says when it is ready and where it listens, serves, and ends with 0 w
   }
 })
 
+t.test('V8’s young generation may grow where what comes in becomes objects, and stays small where bytes stay bytes', async (t) => {
+  const telling = `data:text/javascript,${encodeURIComponent(`
+    import v8 from 'node:v8'
+    import { syncBuiltinESMExports } from 'node:module'
+    const set = v8.setFlagsFromString
+    v8.setFlagsFromString = (flag) => { console.error(flag); set(flag) }
+    syncBuiltinESMExports()
+  `)}`
+  const speaking = (receiver: string): string => `
+receivers: { ${receiver} }
+exporters: { nop: }
+service: { pipelines: { traces: { receivers: [${receiver.split(':')[0]}], exporters: [nop] } } }
+`
+  for (const [receiver, last] of [
+    ['otlp: { protocols: { http: { endpoint: "127.0.0.1:0" } } }', '1'],
+    ['mplp: { endpoint: "127.0.0.1:0" }', '2'],
+    ['websocket: { endpoint: "127.0.0.1:0" }', '2'],
+  ] as const) {
+    const file = join(t.testdir(), 'a.yaml')
+    writeFileSync(file, speaking(receiver))
+    const { child, said, says, ended } = start(t, ['run', '--config', file], { node: [process.execPath, '--import', telling] })
+    await says(/^ready in/m)
+    t.equal(
+      said()
+        .match(/--semi-space-growth-factor=\d/g)
+        ?.at(-1)
+        ?.at(-1),
+      last,
+      receiver,
+    )
+    child.kill('SIGTERM')
+    await ended
+  }
+})
+
 t.test('a second signal ends it at once', async (t) => {
   const { child, said, says, ended } = run(t, odd('never_stops', ', drain_timeout: 1h'))
   await says(/^ready in/m)

@@ -10,6 +10,8 @@ export interface Terminal {
   readonly environment: Environment
   /** How many characters of a line `out` shows, where it is a screen. */
   readonly columns?: number
+  /** Lets V8's young generation grow: asked for where a receiver makes objects of what it receives. */
+  readonly growYoungGeneration?: () => void
 }
 
 /** Exit codes, as `--help` lists them. */

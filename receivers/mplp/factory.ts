@@ -184,6 +184,7 @@ function check(config: MplpConfig): readonly ConfigFault[] {
 
 export const factory: ReceiverFactory<typeof schema> = {
   type: 'mplp',
+  makesObjects: true,
   signals: ['traces', 'metrics', 'logs'],
   stability: 'alpha',
   schema,

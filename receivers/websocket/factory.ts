@@ -92,6 +92,7 @@ function check(config: ReceiverConfig): readonly ConfigFault[] {
 
 export const factory: ReceiverFactory<typeof schema> = {
   type: 'websocket',
+  makesObjects: true,
   signals: ['traces', 'metrics', 'logs'],
   stability: 'alpha',
   schema,
