@@ -36,7 +36,11 @@ async function builtIn(): Promise<Factories> {
       import('./exporters/file/factory.ts'),
       import('./exporters/nop/factory.ts'),
     ),
-    all<ConnectorFactory>(import('./connectors/forward/factory.ts'), import('./connectors/span_metrics/factory.ts')),
+    all<ConnectorFactory>(
+      import('./connectors/forward/factory.ts'),
+      import('./connectors/service_graph/factory.ts'),
+      import('./connectors/span_metrics/factory.ts'),
+    ),
     all<ExtensionFactory>(
       import('./extensions/any_of_auth/factory.ts'),
       import('./extensions/audit_log/factory.ts'),

@@ -1,0 +1,58 @@
+// One request between two services, as far as its spans have come.
+
+import type { Origin } from '../../core/index.ts'
+
+/** As Tempo names them; empty for a plain call. */
+export type ConnectionType = '' | 'messaging_system' | 'database' | 'virtual_node'
+
+export interface Edge {
+  readonly origin: Origin
+  connectionType: ConnectionType
+  /** Names of services; empty as long as that side has sent no span. */
+  client: string
+  server: string
+  clientSeconds: number
+  serverSeconds: number
+  failed: boolean
+  /** Values of the configured dimensions, in their order; empty where a side does not have it. */
+  clientDimensions: readonly string[]
+  serverDimensions: readonly string[]
+  /** Whom the client called, as it says itself. */
+  peer: string
+  virtualNode: '' | 'client' | 'server'
+  /** How many requests it stands for. */
+  weight: number
+  /** Nanoseconds since 1970, as doubles: what lies between them is in microseconds at best. */
+  clientEnd: number
+  serverStart: number
+  /** When the first span came, on the monotonic clock. */
+  sinceMs: number
+}
+
+export function emptyEdge(origin: Origin, sinceMs: number): Edge {
+  return {
+    origin,
+    connectionType: '',
+    client: '',
+    server: '',
+    clientSeconds: 0,
+    serverSeconds: 0,
+    failed: false,
+    clientDimensions: [],
+    serverDimensions: [],
+    peer: '',
+    virtualNode: '',
+    weight: 1,
+    clientEnd: 0,
+    serverStart: 0,
+    sinceMs,
+  }
+}
+
+/** The memory that its texts take, about. */
+export function sizeOf({ client, server, peer, clientDimensions, serverDimensions }: Edge): number {
+  let size = 300 + client.length + server.length + peer.length
+  for (const text of clientDimensions) size += text.length
+  for (const text of serverDimensions) size += text.length
+  return size
+}
