@@ -1,6 +1,7 @@
 // The contract between core and components: what a receiver, a processor, an exporter, a connector and an extension are.
 
 import type { X509Certificate } from 'node:crypto'
+import type { AnomalyModel } from './anomaly/anomaly-model.ts'
 import type { Batch, Origin, Signal } from './batch.ts'
 import type { Clock } from './clock.ts'
 import type { ConfigOf, ConfigSchema } from './config/schema.ts'
@@ -51,6 +52,7 @@ export interface ClientAuthenticator extends Extension {
   /** Asked before every attempt. Rejects with RetryableError where no credentials can be had now. */
   headers(): Promise<Readonly<Record<string, string>>>
   /** The destination said 401 or UNAUTHENTICATED: whatever was remembered is worth nothing. */
+  anomaly_model: AnomalyModel
   refused?(): void
 }
 /** Says who a sender is. */

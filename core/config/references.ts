@@ -70,6 +70,7 @@ function wrong(id: string, capability: Capability, components: Components, runni
 }
 
 const CANNOT: Readonly<Partial<Record<Capability, string>>> = {
+  anomaly_model: 'scores nothing',
   audit: 'keeps no audit log',
   client_auth: 'cannot authenticate what is sent, as it is configured',
   server_auth: 'cannot authenticate senders, as it is configured',
