@@ -32,7 +32,19 @@ export interface Lifecycle {
 }
 export interface Receiver extends Lifecycle {}
 export interface Processor extends Consumer, Partial<Lifecycle> {}
-export interface Exporter extends Consumer, Partial<Lifecycle> {}
+export interface Exporter extends Consumer, Partial<Lifecycle> {
+  /**
+   * What has to be done to a batch once, however often it is then offered: called before a queue takes it, and before `consume` where there is
+   * none. Synchronous, and safe for what it has made itself, which an earlier run's queue may hold.
+   */
+  prepare?(batch: Batch): Prepared
+}
+/** A batch without `refused` of its items, which can never be delivered, for `reason`. */
+export interface Prepared {
+  readonly batch: Batch
+  readonly refused: number
+  readonly reason: string
+}
 /** An exporter at the end of one pipeline that is a receiver at the start of others. */
 export interface Connector extends Consumer, Partial<Lifecycle> {}
 /** Something beside the pipelines: a health page, or what other components lean on, such as an authenticator. */
@@ -196,6 +208,8 @@ export interface ProcessorFactory<S extends ConfigSchema = ConfigSchema> extends
 }
 export interface ExporterFactory<S extends ConfigSchema = ConfigSchema> extends Factory<S> {
   readonly kind?: 'exporter'
+  /** Its queue offers batches in the order in which they came, and what waits on disk before what has just come. */
+  readonly keepsOrder?: boolean
   create(config: ConfigOf<S>, settings: Settings): Promise<Exporter>
 }
 export interface ConnectorFactory<S extends ConfigSchema = ConfigSchema> extends Factory<S> {

@@ -3,6 +3,7 @@
 export * from './factory.ts'
 export * from './batch.ts'
 export * from './clock.ts'
+export { ownVersion } from './config/own-package.ts'
 export { type Compressed, compressedOf, rememberCompressed, type SurvivingCoding, wantCompressed } from './compressed.ts'
 export * from './errors.ts'
 export { eachDataPoint, type EachDataPoint } from './each/data-point.ts'

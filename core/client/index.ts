@@ -14,7 +14,7 @@ export { guardedGet, type GuardedGetOptions, isLoopbackHost } from './guarded-ge
 export { HttpSender, type HttpSenderOptions } from './http-sender.ts'
 export { InFlight } from './in-flight.ts'
 export { proxyOf } from './proxy.ts'
-export { BrokenConnectionError, Retry } from './retry.ts'
+export { BrokenConnectionError, pauseMsOf, Retry } from './retry.ts'
 export { retryAfterMs } from './retry-after.ts'
 export { retryOptionsOf, type RetryOptions } from './retry-options.ts'
 export { decodePartialSuccess, type Encoding, type PartialSuccess } from '../otlp/export-response.ts'

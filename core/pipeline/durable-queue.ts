@@ -2,7 +2,8 @@
 // The graph makes one for each exporter whose `sending_queue` names a storage, and a door to it for each pipeline that ends there.
 //
 // What has just come is in memory, too, and leaves from there: that is the live line. What does not fit into its bytes, and what an earlier
-// run left, is backlog: it is read from the disk page by page, oldest first. While both wait, the live line keeps a quarter of the consumers.
+// run left, is backlog: it is read from the disk page by page, oldest first. While both wait, the live line keeps a quarter of the consumers,
+// unless the destination needs everything in its order: then nothing that has just come leaves before the backlog has.
 //
 // It is longer than other files: both lines, the page and the sums over them change together, and none can be followed alone.
 
@@ -35,6 +36,8 @@ interface Held {
 
 export interface DurableQueueParts {
   readonly options: QueueOptions
+  /** Whether what came first has to be offered first. */
+  readonly keepsOrder?: boolean
   readonly courier: Omit<CourierOptions, 'onFailing'>
   /** Called once, in `start`. */
   readonly open: () => Promise<DurableLog>
@@ -44,6 +47,7 @@ export interface DurableQueueParts {
 export class DurableQueue implements Lifecycle {
   readonly #id: string
   readonly #options: QueueOptions
+  readonly #keepsOrder: boolean
   readonly #open: () => Promise<DurableLog>
   readonly #ledger: Ledger
   readonly #courier: Courier
@@ -82,8 +86,9 @@ export class DurableQueue implements Lifecycle {
   #stopping = false
   #stopped = false
 
-  constructor({ options, courier, open, ledger }: DurableQueueParts) {
+  constructor({ options, keepsOrder = false, courier, open, ledger }: DurableQueueParts) {
     this.#id = courier.id
+    this.#keepsOrder = keepsOrder
     this.#options = options
     this.#open = open
     this.#ledger = ledger
@@ -251,6 +256,7 @@ export class DurableQueue implements Lifecycle {
   #next(): Held | undefined {
     if (this.#behind && this.#page.length < this.#options.consumers) this.#readOn()
     if (this.#page.length > 0 && !this.#livesTurn()) return this.#page.shift()
+    if (this.#behind && this.#keepsOrder) return undefined
     const held = this.#live.shift()
     if (held !== undefined) this.#liveBytes -= held.bytes
     return held
@@ -258,7 +264,7 @@ export class DurableQueue implements Lifecycle {
 
   /** A quarter of the consumers; where they are fewer than four, every fourth time. */
   #livesTurn(): boolean {
-    if (this.#live.length === 0) return false
+    if (this.#live.length === 0 || this.#keepsOrder) return false
     return this.#busyLive < Math.floor(this.#options.consumers / 4) || ++this.#turn % 4 === 0
   }
 

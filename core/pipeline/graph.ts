@@ -7,6 +7,7 @@ import type {
   Capability,
   Connector,
   Consumer,
+  Exporter,
   Extension,
   ExtensionFactory,
   Factory,
@@ -19,6 +20,7 @@ import { type Ledger, type PipelineAccount } from '../ledger.ts'
 import { Edge, type Flow, ProcessorEdge, type ProcessorEdges, ReceiverEdge } from './edge.ts'
 import { Entry } from './entry.ts'
 import { type Branch, FanOut } from './fan-out.ts'
+import { preparing } from './preparing.ts'
 import { Queues } from './queues.ts'
 import type { Member, Wiring } from './wiring.ts'
 
@@ -52,6 +54,8 @@ class GraphBuilder {
   /** By id in every spelling: a reference may be written otherwise than the definition. */
   readonly #extensions = new Map<string, Extension>()
   readonly #exporters = new Map<string, Consumer>()
+  /** Exporters that do something to a batch before their queue has it. */
+  readonly #preparers = new Map<string, Exporter>()
   readonly #queues: Queues
   readonly #connectors = new Map<string, Connector>()
   readonly #entries = new Map<string, Consumer>()
@@ -174,9 +178,16 @@ class GraphBuilder {
       const own = account.destination(id)
       // A queue answers before the destination has the items, so it keeps the account itself.
       const queue = this.#queues.all.get(id)
-      if (queue !== undefined) branches.push({ id, consumer: queue.door(own) })
+      const exporter = this.#preparers.get(id)
+      const prepared = (next: Consumer): Consumer => (exporter === undefined ? next : preparing(exporter, next))
+      if (queue !== undefined) branches.push({ id, consumer: prepared(queue.door(own)) })
       else
-        branches.push({ id, consumer, account: own, deadLetters: this.#config.exporters.has(id) ? this.#queues.deadLetters() : undefined })
+        branches.push({
+          id,
+          consumer: prepared(consumer),
+          account: own,
+          deadLetters: this.#config.exporters.has(id) ? this.#queues.deadLetters() : undefined,
+        })
     }
     return new FanOut(branches, this.#wiring.log(pipeline.id))
   }
@@ -200,6 +211,7 @@ class GraphBuilder {
     if (built !== undefined) return built
     const settings = this.#settings('exporter', exporter, drop)
     const made = await this.#create('exporters', exporter, ({ factory }) => factory.create(configOf(exporter), settings))
+    if (made.prepare !== undefined) this.#preparers.set(id, made)
     const traced = this.#wiring.tracer?.sent(id, made) ?? made
     this.#queues.before(exporter, traced)
     this.#exporters.set(id, traced)

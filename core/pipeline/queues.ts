@@ -43,7 +43,8 @@ export class Queues {
     if (storage === undefined) queue = new SendingQueue(new Courier({ ...parts, deadLetters: this.deadLetters() }), options, clock, log)
     else {
       const open = () => this.#parts.storage(storage).open(`queue.${id}`)
-      queue = new DurableQueue({ options, courier: { ...parts, deadLetters: this.#deadLettersOf(storage) }, open, ledger })
+      const { keepsOrder = false } = factory
+      queue = new DurableQueue({ options, keepsOrder, courier: { ...parts, deadLetters: this.#deadLettersOf(storage) }, open, ledger })
     }
     this.#all.set(id, queue)
     this.#parts.members.push({ name: `exporters.${id}.sending_queue`, component: queue })
