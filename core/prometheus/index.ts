@@ -7,3 +7,4 @@ export { type Exemplar, exemplarsByBucket, type NativeBuckets, type NativeHistog
 export { type Family, type Layout, numberText, Series, Stream } from './stream.ts'
 export { Sym, type Symbols } from './symbols.ts'
 export { type Refusals, Translator } from './translate.ts'
+export { type Converted, DeltaToCumulative, type DeltaOptions, deltaOptionsOf } from './delta.ts'

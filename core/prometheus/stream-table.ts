@@ -175,6 +175,7 @@ export class StreamTable {
     return {
       name: this.symbols.of(named),
       type,
+      isNative: metrics[m + column.METRIC_KIND] === column.EXPONENTIAL_HISTOGRAM,
       help: this.symbols.of(text(bytes, metrics[m + column.METRIC_DESCRIPTION_TAG]!)),
       unit: this.symbols.of(unitName(unit, strategy)),
     }
@@ -203,14 +204,17 @@ export class StreamTable {
     if (!this.#options.targetInfo || own.length === 0 || (job === '' && instance === '')) return undefined
     const { strategy, namespace } = this.#options
     const name = this.symbols.of(metricName({ name: 'target_info', unit: '', type: 'info' }, strategy, namespace)!)
-    const family: Family = { name, type: 'info', help: this.symbols.of('Target metadata'), unit: this.symbols.of('') }
+    const family: Family = { name, type: 'info', isNative: false, help: this.symbols.of('Target metadata'), unit: this.symbols.of('') }
     const labels = labelsOf(own, { scope: [], resource: [], job, instance, constant }, strategy, this.symbols)
-    return this.#stream(family, labels)
+    const stream = this.#stream(family, labels)
+    stream.isTarget = true
+    return stream
   }
 }
 
 function isStream(stream: Stream, family: Family, labels: readonly Sym[]): boolean {
-  if (stream.family.name !== family.name || stream.family.type !== family.type || stream.labels.length !== labels.length) return false
+  const { name, type, isNative } = stream.family
+  if (name !== family.name || type !== family.type || isNative !== family.isNative || stream.labels.length !== labels.length) return false
   for (let i = 0; i < labels.length; i++) if (stream.labels[i] !== labels[i]) return false
   return true
 }

@@ -8,6 +8,8 @@ import type { Sym, Symbols } from './symbols.ts'
 export interface Family {
   readonly name: Sym
   readonly type: FamilyType
+  /** A histogram with native buckets, which is one series. */
+  readonly isNative: boolean
   readonly help: Sym
   readonly unit: Sym
 }
@@ -46,7 +48,8 @@ export class Stream {
   /** Set by whoever writes requests: which one it was in last, and where. */
   round = -1
   slot = 0
-  /** Of `target_info`: the time it was last said at. */
+  /** Whether it is a `target_info`, which no data point of OTLP stands behind. And the time it was last said at. */
+  isTarget = false
   saidMs: number = -Infinity
   /** Of the last point that the destination has taken: milliseconds since 1970, and its value. */
   takenMs: number = -Infinity
