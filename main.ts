@@ -35,6 +35,7 @@ async function builtIn(): Promise<Factories> {
       import('./exporters/debug/factory.ts'),
       import('./exporters/file/factory.ts'),
       import('./exporters/nop/factory.ts'),
+      import('./exporters/prometheus_remote_write/factory.ts'),
     ),
     all<ConnectorFactory>(
       import('./connectors/forward/factory.ts'),
