@@ -27,9 +27,9 @@ import {
   systemClock,
 } from '../../core/index.ts'
 import { exporterSuite, TestSettings } from '../../core/testing/index.ts'
-import { addressOf } from './address.ts'
-import { factory, type OtlpGrpcConfig } from './factory.ts'
-import type { OtlpGrpcExporter } from './otlp-grpc-exporter.ts'
+import { type GrpcExporter, grpcAddressOf } from '../../core/client/index.ts'
+import type { GrpcClientConfig } from '../../core/factory.ts'
+import { factory } from './factory.ts'
 
 interface Codec {
   encode(message: object): { finish(): Uint8Array }
@@ -51,7 +51,7 @@ const response = (rejectedSpans: number, errorMessage: string): Buffer =>
   Buffer.from(ExportTraceServiceResponse!.encode({ partialSuccess: { rejectedSpans, errorMessage } }).finish())
 
 /** As the loader fills them in; pauses of a millisecond, so that tests of retrying take none. */
-function configOf(config: Partial<OtlpGrpcConfig>): OtlpGrpcConfig {
+function configOf(config: Partial<GrpcClientConfig>): GrpcClientConfig {
   return {
     endpoint: '127.0.0.1:4317',
     headers: {},
@@ -85,10 +85,10 @@ function configOf(config: Partial<OtlpGrpcConfig>): OtlpGrpcConfig {
 
 async function exporter(
   t: Test,
-  config: Partial<OtlpGrpcConfig>,
+  config: Partial<GrpcClientConfig>,
   settings = new TestSettings('otlp_grpc', systemClock),
-): Promise<OtlpGrpcExporter> {
-  const made = (await factory.create(configOf(config), settings)) as OtlpGrpcExporter
+): Promise<GrpcExporter> {
+  const made = (await factory.create(configOf(config), settings)) as GrpcExporter
   await made.start()
   t.teardown(() => made.stop(AbortSignal.abort()))
   return made
@@ -519,7 +519,7 @@ t.test('credentials are asked for before every attempt, and made anew once where
 })
 
 t.test('addresses in every form', async (t) => {
-  const at = (endpoint: string, insecure = true): unknown => addressOf(endpoint, insecure)
+  const at = (endpoint: string, insecure = true): unknown => grpcAddressOf(endpoint, insecure)
   const local = { target: { host: '127.0.0.1', port: 4317, isTls: false }, authority: '127.0.0.1:4317' }
   for (const endpoint of [
     '127.0.0.1:4317',
@@ -539,7 +539,7 @@ t.test('addresses in every form', async (t) => {
 })
 
 t.test('what a schema cannot say is checked before anything starts', async (t) => {
-  const faults = (config: Partial<OtlpGrpcConfig>): readonly unknown[] => factory.check!(configOf(config))
+  const faults = (config: Partial<GrpcClientConfig>): readonly unknown[] => factory.check!(configOf(config))
   t.same(faults({}), [])
   t.match(faults({ endpoint: 'http://host:4317', tls: { ...configOf({}).tls, insecure: false } }), [
     { path: ['endpoint'], message: /insecure: true/ },

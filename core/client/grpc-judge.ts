@@ -1,8 +1,14 @@
-// What an answer means for the batch, by the rules of OTLP over gRPC: taken, taken in part, not now, never.
+// What an answer means for the batch, by the rules of OTLP over gRPC: taken, taken in part, not now, never. GrpcExporter asks.
 
 import { gunzipSync } from 'node:zlib'
-import { type Batch, PartialError, PermanentError, printable, RetryableError } from '../../core/index.ts'
-import { CredentialsError, decodePartialSuccess, type GrpcAnswer, MAX_ANSWER_BYTES, retryInfoMs } from '../../core/client/index.ts'
+import type { Batch } from '../batch.ts'
+import { PartialError, PermanentError, RetryableError } from '../errors.ts'
+import { decodePartialSuccess } from '../otlp/export-response.ts'
+import { printable } from '../printable.ts'
+import { MAX_ANSWER_BYTES } from './answer-reader.ts'
+import { CredentialsError } from './delivery.ts'
+import type { GrpcAnswer } from './grpc-call.ts'
+import { retryInfoMs } from './retry-info.ts'
 
 /** https://grpc.io/docs/guides/status-codes/ */
 const NAMES = [
@@ -30,14 +36,20 @@ const PREFIX_BYTES = 5
 
 /** Returns where the batch was taken, and throws one of the three errors where not. */
 export function judge(answer: GrpcAnswer, target: string, batch: Batch): void {
+  judgeStatus(answer, target)
+  judgeBody(answer, batch)
+}
+
+/** The status alone: of services that are not OTLP's. `passes` knows more that is only for now. */
+export function judgeStatus(answer: GrpcAnswer, target: string, passes: (name: string, message: string) => boolean = () => false): void {
   const name = NAMES[answer.status] ?? `status ${answer.status}`
-  if (name === 'OK') return judgeBody(answer, batch)
+  if (name === 'OK') return
   const words = short(answer.message)
   const message = `${target}: ${name}${words === '' ? '' : ` ${words}`}`
   if (name === 'UNAUTHENTICATED') throw new CredentialsError(message)
   const waitMs = retryInfoMs(answer.details)
   // With RetryInfo a server that is out of room says that it will have some; without, that this is too much for it ever.
-  const isRetryable = RETRYABLE.has(name) || (name === 'RESOURCE_EXHAUSTED' && waitMs !== undefined)
+  const isRetryable = RETRYABLE.has(name) || (name === 'RESOURCE_EXHAUSTED' && waitMs !== undefined) || passes(name, answer.message)
   if (!isRetryable) throw new PermanentError(message)
   throw new RetryableError(message, waitMs === undefined ? {} : { retryAfterMs: waitMs })
 }

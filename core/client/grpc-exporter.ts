@@ -1,10 +1,23 @@
-// Exporter `otlp_grpc` at work: a batch becomes one call of Export, made until it is answered for good or nobody waits any more.
+// An exporter over gRPC at work: a batch becomes one unary call, made until it is answered for good or nobody waits any more. `otlp_grpc` is one as it
+// stands; others bring a path, and what their messages and answers are.
 
-import { type Batch, type Exporter, lowerCased, parseDuration, RetryableError, type Settings, type Signal } from '../../core/index.ts'
-import { BodyCoder, BrokenConnectionError, ClientTls, Delivery, GrpcSender, proxyOf, retryOptionsOf } from '../../core/client/index.ts'
-import { addressOf } from './address.ts'
-import type { OtlpGrpcConfig } from './factory.ts'
-import { judge } from './judge.ts'
+import type { Batch, Signal } from '../batch.ts'
+import type { Exporter, Settings } from '../component.ts'
+import { parseDuration } from '../config/duration.ts'
+import { RetryableError } from '../errors.ts'
+
+import { BodyCoder } from './body-coder.ts'
+import { ClientTls } from './client-tls.ts'
+import { Delivery } from './delivery.ts'
+import { grpcAddressOf } from './grpc-address.ts'
+import type { GrpcAnswer } from './grpc-call.ts'
+import { judge } from './grpc-judge.ts'
+import type { GrpcClientConfig } from './grpc-schema.ts'
+import { GrpcSender } from './grpc-sender.ts'
+import { proxyOf } from './proxy.ts'
+import { BrokenConnectionError } from './retry.ts'
+import { retryOptionsOf } from './retry-options.ts'
+import { lowerCased } from './schema.ts'
 
 const PATHS: Readonly<Record<Signal, string>> = {
   traces: '/opentelemetry.proto.collector.trace.v1.TraceService/Export',
@@ -14,14 +27,25 @@ const PATHS: Readonly<Record<Signal, string>> = {
 
 type Body = readonly Uint8Array[]
 
-export class OtlpGrpcExporter implements Exporter {
+/** What is called, where that is not OTLP's Export. */
+export interface GrpcService {
+  readonly path: string
+  /** The message, in pieces. */
+  readonly encode: (batch: Batch) => Body
+  /** Returns where the batch was taken, and throws one of the three errors where not. */
+  readonly judge: (answer: GrpcAnswer, target: string, batch: Batch) => void
+}
+
+export class GrpcExporter implements Exporter {
   readonly #target: string
   readonly #headers: Readonly<Record<string, string>>
+  readonly #service: GrpcService | undefined
   readonly #coder: BodyCoder
   readonly #sender: GrpcSender
   readonly #delivery: Delivery<Body>
 
-  constructor(config: OtlpGrpcConfig, settings: Settings) {
+  constructor(config: GrpcClientConfig, settings: Settings, service?: GrpcService) {
+    this.#service = service
     this.#target = config.endpoint
     this.#headers = { 'user-agent': 'millrace', ...metadataOf(config.headers) }
     this.#coder = new BodyCoder({
@@ -36,7 +60,7 @@ export class OtlpGrpcExporter implements Exporter {
       timeoutMs: parseDuration(config.timeout),
       target: config.endpoint,
       auth: config.auth && settings.extension('client_auth', config.auth.authenticator),
-      encode: ({ chunks }) => this.#coder.encode(chunks),
+      encode: (batch) => this.#coder.encode(service === undefined ? batch.chunks : service.encode(batch)),
       attempt: (batch, body, credentials, timeoutMs) => this.#attempt(batch, body, credentials, timeoutMs),
       destroy: () => this.#sender.destroy(),
     })
@@ -56,17 +80,20 @@ export class OtlpGrpcExporter implements Exporter {
   }
 
   async #attempt(batch: Batch, body: Body, credentials: Readonly<Record<string, string>>, timeoutMs: number): Promise<void> {
-    const call = this.#sender.unary(PATHS[batch.signal], { ...this.#headers, ...credentials }, body, this.#coder.coding, timeoutMs)
+    const service = this.#service
+    const path = service?.path ?? PATHS[batch.signal]
+    const call = this.#sender.unary(path, { ...this.#headers, ...credentials }, body, this.#coder.coding, timeoutMs)
     const answer = await call.catch((error: unknown) => {
       const Kind = error instanceof BrokenConnectionError ? BrokenConnectionError : RetryableError
       throw new Kind(`${this.#target}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
     })
-    judge(answer, this.#target, batch)
+    const verdict = service?.judge ?? judge
+    verdict(answer, this.#target, batch)
   }
 }
 
-function senderOf(config: OtlpGrpcConfig, settings: Settings): GrpcSender {
-  const address = addressOf(config.endpoint, config.tls.insecure)
+function senderOf(config: GrpcClientConfig, settings: Settings): GrpcSender {
+  const address = grpcAddressOf(config.endpoint, config.tls.insecure)
   if (typeof address === 'string') throw new Error(`endpoint: ${address}`)
   const { target, authority } = address
   const { keepalive, proxy_url: proxy, timeout } = config

@@ -1,8 +1,10 @@
-// The endpoint of `otlp_grpc` in the forms that users of gRPC know: checked at load by the factory, and read by the exporter.
+// The endpoint of a gRPC destination in the forms that users of gRPC know: checked at load by factories, and read by GrpcExporter.
 
-import { bare, type ConfigFault, quoted, socketPathOf, type Target } from '../../core/factory.ts'
+import type { ConfigFault } from '../component.ts'
+import { quoted } from '../printable.ts'
+import { bare, socketPathOf, type Target } from './address.ts'
 
-export interface Address {
+export interface GrpcAddress {
   readonly target: Target
   /** host:port, as the destination is asked for it. */
   readonly authority: string
@@ -11,9 +13,9 @@ export interface Address {
 const DEFAULT_PORT = 443
 const ACCEPTED = 'host:port such as 127.0.0.1:4317, dns:///host:port, https://host:port, http://host:port or unix:///path/of/a/socket'
 
-export function addressFaults(endpoint: string, insecure: boolean): readonly ConfigFault[] {
+export function grpcAddressFaults(endpoint: string, insecure: boolean): readonly ConfigFault[] {
   const fault = (message: string): readonly ConfigFault[] => [{ path: ['endpoint'], message }]
-  const found = addressOf(endpoint, insecure)
+  const found = grpcAddressOf(endpoint, insecure)
   if (typeof found === 'string') return fault(found)
   // The Collector speaks TLS there, whatever the address says; nobody who wrote it means that.
   if (endpoint.startsWith('http://') && !insecure) return fault('http:// is without TLS; accepted: https://, or tls.insecure: true')
@@ -21,7 +23,7 @@ export function addressFaults(endpoint: string, insecure: boolean): readonly Con
 }
 
 /** What is wrong, where the text is no address. `https://` is TLS even where `insecure` is set, as in the Collector. */
-export function addressOf(endpoint: string, insecure: boolean): Address | string {
+export function grpcAddressOf(endpoint: string, insecure: boolean): GrpcAddress | string {
   const isTls = endpoint.startsWith('https://') || !insecure
   const socketPath = socketPathOf(endpoint)
   if (socketPath === '') return `found ${quoted(endpoint)}; accepted: ${ACCEPTED}`
