@@ -5,6 +5,8 @@ import {
   authSchema,
   type ConfigFault,
   type ConfigOf,
+  corsFaults,
+  corsSchema,
   executionsSchema,
   type ExecutionsSchema,
   LISTEN_ACCEPTED,
@@ -83,6 +85,7 @@ export const schema = {
     },
     tls: serverTlsSchema as typeof serverTlsSchema,
     auth: authSchema as typeof authSchema,
+    cors: corsSchema as typeof corsSchema,
     trust: trustSchema as typeof trustSchema,
     websocket: WEB_SOCKET as typeof WEB_SOCKET,
     grpc: GRPC as typeof GRPC,
@@ -157,7 +160,7 @@ const ACTS: ReadonlySet<string> = new Set(['executions:read'])
 const MESSAGES: ReadonlySet<string> = new Set(['start', 'update', 'finish', 'metrics', 'anomaly'])
 
 function check(config: MplpConfig): readonly ConfigFault[] {
-  const { endpoint, websocket, grpc, tls, auth, trust, remember, max_request_body_size, max_in_flight_bytes } = config
+  const { endpoint, websocket, grpc, tls, auth, cors, trust, remember, max_request_body_size, max_in_flight_bytes } = config
   const faults: ConfigFault[] = []
   if (listenAddressOf(endpoint, 'tcp') === undefined)
     faults.push({ path: ['endpoint'], message: `found ${quoted(endpoint)}; accepted: ${LISTEN_ACCEPTED}` })
@@ -173,6 +176,7 @@ function check(config: MplpConfig): readonly ConfigFault[] {
     void faults.push(...found.map(({ path, message }) => ({ path: [...keys, ...path], message })))
   if (websocket !== undefined) under(['websocket'], webSocketFaults(websocket))
   if (tls !== undefined) under(['tls'], serverTlsFaults(tls))
+  if (cors !== undefined) under(['cors'], corsFaults(cors))
   if (auth?.roles !== undefined) under(['auth', 'roles'], rolesFaults(auth.roles, { messages: MESSAGES, acts: ACTS }))
   if (trust !== undefined) under(['trust'], trustFaults(trust))
   if (trust?.timestamp === 'required' && parseDuration(remember.for) < parseDuration(trust.max_age) + parseDuration(trust.max_ahead)) {

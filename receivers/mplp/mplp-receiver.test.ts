@@ -128,6 +128,27 @@ t.test('one message, a list, and one a line, each answered in its own form', asy
   })
 })
 
+t.test('pages of the origins in `cors` may send and look, others may not', async (t) => {
+  const page = 'https://app.example.org'
+  const cors = { allowed_origins: [page], allowed_headers: ['authorization'], exposed_headers: [], max_age: 60 }
+  const { url } = await open(t, { cors })
+  const asking = { origin: page, 'access-control-request-method': 'POST', 'access-control-request-headers': 'content-type,authorization' }
+  const asked = await fetch(`${url}/v1/messages`, { method: 'OPTIONS', headers: asking })
+  t.equal(asked.status, 204)
+  t.equal(asked.headers.get('access-control-allow-origin'), page)
+  const sends = await fetch(`${url}/v1/messages`, {
+    method: 'POST',
+    body: text(start('1')),
+    headers: { 'content-type': 'application/json', origin: page },
+  })
+  t.match([sends.status, sends.headers.get('access-control-allow-origin')], [202, page])
+  const looks = await fetch(`${url}/executions`, { headers: { origin: page } })
+  t.match([looks.status, looks.headers.get('access-control-allow-origin')], [200, page])
+  const stranger = await fetch(`${url}/v1/messages`, { method: 'OPTIONS', headers: { ...asking, origin: 'https://evil.example' } })
+  t.match([stranger.status, stranger.headers.get('access-control-allow-origin')], [403, null])
+  t.match(factory.check!({ ...CONFIG, cors: { ...cors, allowed_origins: ['app'] } }), [{ path: ['cors', 'allowed_origins', 0] }])
+})
+
 t.test('compressed bodies', async (t) => {
   const { url } = await open(t)
   for (const [coding, compress] of Object.entries({ gzip: gzipSync, zstd: zstdCompressSync })) {

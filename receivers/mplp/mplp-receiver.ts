@@ -59,6 +59,7 @@ export class MplpReceiver implements Receiver {
       readTimeoutMs: parseDuration(config.read_timeout),
       writeTimeoutMs: parseDuration(config.write_timeout),
       idleTimeoutMs: parseDuration(config.idle_timeout),
+      ...(config.cors === undefined ? {} : { cors: config.cors }),
       ...(config.tls === undefined ? {} : { tls: new ServerTls(config.tls, settings.clock, settings.log) }),
       ...guard,
       ...(config.max_connections === undefined ? {} : { maxConnections: config.max_connections }),

@@ -1,7 +1,7 @@
 // `protocols.http` of receiver `otlp`: the Collector's keys, and ours.
 /* oxlint-disable typescript/no-unnecessary-type-assertion -- they let declarations be made from this file alone */
 
-import { authSchema, type ConfigFault, type ConfigOf, quoted, serverTlsSchema } from '../../core/factory.ts'
+import { authSchema, type ConfigFault, type ConfigOf, corsFaults, corsSchema, quoted, serverTlsSchema } from '../../core/factory.ts'
 import {
   commonFaults,
   INCLUDE_METADATA,
@@ -25,31 +25,7 @@ export const httpSchema = {
     transport: TRANSPORT as typeof TRANSPORT,
     tls: serverTlsSchema as typeof serverTlsSchema,
     auth: authSchema as typeof authSchema,
-    cors: {
-      type: 'object',
-      description: 'Lets pages of other origins send. Without it, none.',
-      properties: {
-        allowed_origins: {
-          type: 'array',
-          items: { type: 'string' },
-          default: [],
-          description: 'Such as `https://app.example.org`; `*` stands for anything, and alone for every origin, without credentials.',
-        },
-        allowed_headers: {
-          type: 'array',
-          items: { type: 'string' },
-          default: [],
-          description: 'Beside Accept, Content-Type and X-Requested-With, which are always allowed; `*` is any.',
-        },
-        exposed_headers: { type: 'array', items: { type: 'string' }, default: [], description: 'Headers of answers that a page may read.' },
-        max_age: {
-          type: 'integer',
-          minimum: 0,
-          default: 0,
-          description: 'For how many seconds a browser may remember this. 0 does not say.',
-        },
-      },
-    },
+    cors: corsSchema as typeof corsSchema,
     traces_url_path: { type: 'string', default: '/v1/traces', description: 'Where traces are posted.' },
     metrics_url_path: { type: 'string', default: '/v1/metrics', description: 'Where metrics are posted.' },
     logs_url_path: { type: 'string', default: '/v1/logs', description: 'Where logs are posted.' },
@@ -96,7 +72,6 @@ export const httpSchema = {
 export type HttpConfig = ConfigOf<typeof httpSchema>
 
 const URL_PATH = /^\/[\w.~/-]*$/
-const ORIGIN = /^(\*|[a-z][a-z0-9+.-]*:\/\/[^/\s]+)$/i
 
 export function httpFaults(http: HttpConfig): readonly ConfigFault[] {
   const faults = [...commonFaults(http)]
@@ -108,10 +83,6 @@ export function httpFaults(http: HttpConfig): readonly ConfigFault[] {
     else if (other !== undefined) faults.push({ path: [key], message: `${quoted(path)} is ${other} too; accepted: a path of its own` })
     paths.set(path, key)
   }
-  for (const [index, origin] of (http.cors?.allowed_origins ?? []).entries()) {
-    if (ORIGIN.test(origin)) continue
-    const message = `found ${quoted(origin)}; accepted: an origin such as https://app.example.org or https://*.example.org, or *`
-    faults.push({ path: ['cors', 'allowed_origins', index], message })
-  }
+  if (http.cors !== undefined) faults.push(...corsFaults(http.cors).map(({ path, message }) => ({ path: ['cors', ...path], message })))
   return faults
 }

@@ -1,5 +1,5 @@
-// `millrace/client` in a real Chromium, as the package has it and without a bundler: over a WebSocket from another origin, over HTTP through a proxy with
-// signed and sealed messages, and from a page that goes away at once.
+// `millrace/client` in a real Chromium, as the package has it and without a bundler: over a WebSocket from another origin, over HTTP through a proxy and from another origin
+// with signed and sealed messages, and from a page that goes away at once.
 
 import { execFileSync, spawn } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
@@ -117,7 +117,7 @@ t.test(
       t,
       `receivers:
   websocket: { endpoint: "127.0.0.1:0", allowed_origins: ["${site.origin}"] }
-  mplp: { endpoint: "127.0.0.1:0", trust: ${JSON.stringify(trust)} }
+  mplp: { endpoint: "127.0.0.1:0", cors: { allowed_origins: ["${site.origin}"] }, trust: ${JSON.stringify(trust)} }
 exporters: { otlp_http: { endpoint: "http://${backend.address}" } }
 service:
   telemetry: { metrics: { level: none } }
@@ -147,22 +147,27 @@ service:
       t.match(await spanOf('click'), { attributes: { page: '/', 'mplp.status': 'completed' }, resource: { 'service.name': 'page' } })
     })
 
-    await t.test('signed and sealed, over HTTP', async (t) => {
+    await t.test('signed and sealed, over HTTP, through a proxy and from another origin', async (t) => {
       const key = JSON.stringify(privateKey.export({ type: 'pkcs8', format: 'pem' }))
-      const page = `${HARNESS}<script type="module">
+      for (const [name, url] of [
+        ['proxied', 'location.origin'],
+        ['across', JSON.stringify(site.millrace)],
+      ] as const) {
+        const page = `${HARNESS}<script type="module">
       import { createClient } from '/millrace/dist/client/index.js'
       const keys = { integrity: 'of page and receiver', signature: ${key}, encryption: { keyId: 'one', key: new Uint8Array(32).fill(7) } }
       const faults = []
-      const client = createClient({ url: location.origin, service: 'page', sender: { id: 'page' }, keys, onRejected: (one) => faults.push(one), onTrouble: (error) => faults.push(String(error)) })
-      const work = client.start('signed', { attributes: { text: 'früh' } })
+      const client = createClient({ url: ${url}, service: 'page', sender: { id: 'page' }, keys, onRejected: (one) => faults.push(one), onTrouble: (error) => faults.push(String(error)) })
+      const work = client.start('${name}', { attributes: { text: 'früh' } })
       work.recordMetric('clicks', 3)
       work.complete()
       await client.close()
       done(JSON.stringify({ ...client.counts, faults }))
     </script>`
-      site.page = page
-      t.same(JSON.parse(await look(t, site)), { made: 3, accepted: 3, rejected: 0, dropped: 0, pending: 0, faults: [] })
-      t.match(await spanOf('signed'), { attributes: { text: 'früh' } })
+        site.page = page
+        t.same(JSON.parse(await look(t, site)), { made: 3, accepted: 3, rejected: 0, dropped: 0, pending: 0, faults: [] })
+        t.match(await spanOf(name), { attributes: { text: 'früh' } })
+      }
     })
 
     await t.test('from a page that goes away at once', async (t) => {
