@@ -1,14 +1,17 @@
-// Installs the real servers and clients for `npm run test:real` and the bench: `node test/real/install.ts [collector jaeger telemetrygen rotel python]`.
+// Installs the real servers and clients for `npm run test:real` and the bench: `node test/real/install.ts [collector jaeger prometheus prometheus-old telemetrygen rotel python]`.
 
 import { lacks } from './servers/cache.ts'
 import { installCollector } from './servers/collector.ts'
 import { installJaeger } from './servers/jaeger.ts'
+import { installOldPrometheus, installPrometheus } from './servers/prometheus.ts'
 import { installPythonSdk, installRotel } from './servers/python.ts'
 import { installTelemetrygen } from './servers/telemetrygen.ts'
 
 const SERVERS = new Map<string, { readonly toolchain: string; install(): Promise<string> }>([
   ['collector', { toolchain: 'go', install: installCollector }],
   ['jaeger', { toolchain: 'go', install: installJaeger }],
+  ['prometheus', { toolchain: 'go', install: installPrometheus }],
+  ['prometheus-old', { toolchain: 'apt-get', install: installOldPrometheus }],
   ['telemetrygen', { toolchain: 'go', install: installTelemetrygen }],
   ['rotel', { toolchain: 'python3', install: installRotel }],
   ['python', { toolchain: 'python3', install: installPythonSdk }],

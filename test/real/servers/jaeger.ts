@@ -1,4 +1,4 @@
-// Jaeger as a real backend: built once from `jaeger/`, started with in-memory storage, OTLP over HTTP in and its query API out.
+// Jaeger as a real backend: built once from `jaeger/`, started with in-memory storage, OTLP and its own protocol in and its query API out.
 
 import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -28,34 +28,47 @@ async function build(folder: string): Promise<void> {
 export interface Jaeger extends Program {
   /** Where it takes OTLP, without the path. */
   readonly otlpHttp: string
+  /** Where it takes OTLP over gRPC, and its own api_v2: host and port. */
+  readonly otlpGrpc: string
+  readonly apiV2: string
   /** Where it answers `/api/traces` and `/api/v3/traces`. */
   readonly query: string
 }
 
 export async function startJaeger(): Promise<Jaeger> {
   const command = await installJaeger()
-  const [otlp, queryHttp, queryGrpc] = [await freePort(), await freePort(), await freePort()]
+  const [otlp, otlpGrpc, apiV2] = [await freePort(), await freePort(), await freePort()]
+  const [queryHttp, queryGrpc] = [await freePort(), await freePort()]
   const folder = await mkdtemp(join(tmpdir(), 'millrace-jaeger-'))
   const config = join(folder, 'config.yaml')
-  await writeFile(config, configuration(otlp, queryHttp, queryGrpc))
-  const ready = async (): Promise<boolean> => (await listens(otlp)) && (await listens(queryHttp))
+  await writeFile(config, configuration({ otlp, otlpGrpc, apiV2, queryHttp, queryGrpc }))
+  const ready = async (): Promise<boolean> => (await Promise.all([otlp, otlpGrpc, apiV2, queryHttp].map(listens))).every(Boolean)
   const program = await startProgram({ name: 'jaeger', command, args: ['--config', config], ready })
   void program.exited.then(() => rm(folder, { recursive: true, force: true }))
   // It takes ten seconds over a polite stop, and has nothing to lose.
-  return { ...program, stop: () => program.stop(500), otlpHttp: `http://127.0.0.1:${otlp}`, query: `http://127.0.0.1:${queryHttp}` }
+  return {
+    ...program,
+    stop: () => program.stop(500),
+    otlpHttp: `http://127.0.0.1:${otlp}`,
+    otlpGrpc: `127.0.0.1:${otlpGrpc}`,
+    apiV2: `127.0.0.1:${apiV2}`,
+    query: `http://127.0.0.1:${queryHttp}`,
+  }
 }
 
-const configuration = (otlp: number, queryHttp: number, queryGrpc: number): string => `
+const configuration = ({ otlp, otlpGrpc, apiV2, queryHttp, queryGrpc }: Readonly<Record<string, number>>): string => `
 extensions:
   jaeger_storage: { backends: { memory: { memory: { max_traces: 100000 } } } }
   jaeger_query:
     storage: { traces: memory }
     http: { endpoint: 127.0.0.1:${queryHttp} }
     grpc: { endpoint: 127.0.0.1:${queryGrpc} }
-receivers: { otlp: { protocols: { http: { endpoint: 127.0.0.1:${otlp} } } } }
+receivers:
+  otlp: { protocols: { http: { endpoint: 127.0.0.1:${otlp} }, grpc: { endpoint: 127.0.0.1:${otlpGrpc} } } }
+  jaeger: { protocols: { grpc: { endpoint: 127.0.0.1:${apiV2} } } }
 exporters: { jaeger_storage_exporter: { trace_storage: memory } }
 service:
   extensions: [jaeger_storage, jaeger_query]
   telemetry: { metrics: { level: none }, logs: { level: error } }
-  pipelines: { traces: { receivers: [otlp], exporters: [jaeger_storage_exporter] } }
+  pipelines: { traces: { receivers: [otlp, jaeger], exporters: [jaeger_storage_exporter] } }
 `
