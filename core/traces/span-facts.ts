@@ -145,3 +145,9 @@ export function instrumentationScope({ scopes, bytes }: RequestIndex, scope: num
   eachMessage(bytes, start, end, 0x12, (from, to) => (version = bytes.toString('utf8', from, to)))
   return { name, version }
 }
+
+/** The trace id as four little-endian words, into `words`. */
+export function traceIdWords({ items, view }: RequestIndex, span: number, words: Int32Array): void {
+  const at = items[span * column.ITEM_STRIDE + column.SPAN_TRACE_ID]!
+  for (let i = 0; i < 4; i++) words[i] = view.getInt32(at + i * 4, true)
+}

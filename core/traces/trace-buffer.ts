@@ -272,6 +272,14 @@ export class TraceBuffer {
     return next
   }
 
+  /** Every trace without a decision that will be due at that time. */
+  eachDue(dueMs: number, run: (trace: number) => void): void {
+    const { cells, stride } = this.table
+    for (const { lines } of this.#origins.all())
+      for (const line of [lines[WAITING], lines[ROOTED]])
+        for (let trace = line.first; trace >= 0 && this.table.dueMs[trace]! <= dueMs; trace = cells[trace * stride + BEHIND]!) run(trace)
+  }
+
   /** Has everything decided that is due at that time. */
   decideDue(nowMs: number): void {
     const traces: number[] = []

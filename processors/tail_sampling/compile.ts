@@ -1,10 +1,11 @@
 // Makes policies of what users wrote, which the loader has checked.
 
+import type { AnomalyModel } from '../../core/anomaly/index.ts'
 import { goPattern } from '../../core/factory.ts'
 import { BooleanAttribute, NumericAttribute, oneOfPatterns, oneOfTexts, StringAttribute } from './attribute-policies.ts'
 import { Budget } from './budget.ts'
 import { And, Composite, Not } from './combined-policies.ts'
-import { type Cells, DROPPED, type Policy } from './policy.ts'
+import { type Cells, DROPPED, type Foreseer, type Policy } from './policy.ts'
 import type { PolicyConfig } from './policy-schema.ts'
 import { Probabilistic } from './probabilistic.ts'
 import { BytesLimiting, RateLimiting } from './rate-policies.ts'
@@ -17,6 +18,9 @@ export interface Compiling {
   readonly report: (policy: string, reason: string) => void
   /** Gives a part of a composite policy its number. */
   readonly number: (name: string) => number
+  /** Where a policy puts itself whose answer takes a moment. */
+  readonly foreseers: Foreseer[]
+  readonly model: ((id: string) => AnomalyModel) | undefined
 }
 
 const REMEMBERED_TEXTS = 128
@@ -38,6 +42,15 @@ export async function compilePolicy(config: PolicyConfig, compiling: Compiling):
       const { Condition } = await import('./condition.ts')
       const { span, error_mode: mode } = config.condition!
       return new Condition(cells, span, mode, (reason) => compiling.report(config.name, reason))
+    }
+    case 'anomaly': {
+      const { Anomaly } = await import('./anomaly.ts')
+      const { model, min_score: minScore } = config.anomaly!
+      if (compiling.model === undefined)
+        throw new TypeError(`the policy ${config.name} needs an anomaly model, and there are no extensions here`)
+      const policy = new Anomaly(cells, compiling.model(model), minScore)
+      compiling.foreseers.push(policy)
+      return policy
     }
     default:
       return singlePolicy(config, cells)

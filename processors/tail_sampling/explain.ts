@@ -2,6 +2,7 @@
 
 import { otlp } from '../../core/index.ts'
 import { putTraceState, traceStateOf } from '../../core/sampling/index.ts'
+import type { Findings } from './findings.ts'
 import { type Verdict, unpacked } from './verdict.ts'
 import { withThreshold } from './trace-state.ts'
 
@@ -12,13 +13,13 @@ const LATE = 'tailsampling.cached_decision'
 const DECISION = 'tailsampling.decision'
 const CAUSE = 'tailsampling.cause'
 
+type Attribute = readonly [key: Buffer, field: Buffer]
+
 export interface Naming {
   /** The name of a policy by its number, and of the composite that it is a part of. */
   nameOf(policy: number): string
   ownerOf(part: number): string | undefined
 }
-
-type Attribute = readonly [key: Buffer, field: Buffer]
 
 export class Explanations {
   readonly #names: Naming
@@ -33,8 +34,8 @@ export class Explanations {
   }
 
   /** The request with its spans' verdicts in it; itself where there is nothing to write. Synchronous, for the index is everybody's. */
-  write(chunk: Uint8Array, verdicts: Int32Array): Uint8Array {
-    if (!this.#writesAttributes && verdicts.every((verdict) => verdict >>> 12 === 0)) return chunk
+  write(chunk: Uint8Array, verdicts: Int32Array, findings: Findings, origin: string): Uint8Array {
+    if (findings.isEmpty && !this.#writesAttributes && verdicts.every((verdict) => verdict >>> 12 === 0)) return chunk
     const edits = this.#edits
     edits.begin(otlp.indexChunk('traces', chunk))
     for (let span = 0; span < verdicts.length; span++) {
@@ -43,6 +44,7 @@ export class Explanations {
       if (this.#writesAttributes) for (const [key, field] of this.#attributesOf(verdict)) put(edits, span, key, field)
       if (threshold > 0) putThreshold(edits, span, threshold)
     }
+    if (!findings.isEmpty) findings.write(edits, origin)
     return edits.empty ? chunk : edits.build()
   }
 

@@ -22,6 +22,7 @@ const SECTIONS = new Set([
   'trace_state',
   'condition',
   'budget',
+  'anomaly',
   'ottl_condition',
   'and',
   'not',

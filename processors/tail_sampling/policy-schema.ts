@@ -1,4 +1,4 @@
-// Policies as users write them: the Collector's keys, and ours (`condition`, `budget`). The factory puts the schema into its own, and
+// Policies as users write them: the Collector's keys, and ours (`condition`, `budget`, `anomaly`). The factory puts the schema into its own, and
 // compile.ts makes policies of what passes.
 
 import type { ConfigSchema } from '../../core/factory.ts'
@@ -22,6 +22,7 @@ export interface PolicyConfig {
   readonly trace_state?: { readonly key: string; readonly values: readonly string[] }
   readonly condition?: { readonly span: readonly string[]; readonly error_mode: 'ignore' | 'silent' | 'propagate' }
   readonly budget?: { readonly spans_per_second: number }
+  readonly anomaly?: { readonly model: string; readonly min_score: number }
   readonly ottl_condition?: { readonly span?: readonly string[]; readonly spanevent?: readonly string[] }
   readonly and?: { readonly and_sub_policy: readonly PolicyConfig[] }
   readonly drop?: { readonly drop_sub_policy: readonly PolicyConfig[] }
@@ -149,6 +150,25 @@ const SINGLE: Properties = {
       },
     },
     ['spans_per_second'],
+  ),
+  anomaly: section(
+    '`type: anomaly`: the whole trace is not like the others.',
+    {
+      model: {
+        type: 'string',
+        extension: 'anomaly_model',
+        examples: ['anomaly_model'],
+        description: 'The extension that knows what is usual.',
+      },
+      min_score: {
+        type: 'number',
+        minimum: 0,
+        maximum: 1,
+        default: 0,
+        description: 'Holds from this score on, where it is over the bound of the model; 0: over that bound.',
+      },
+    },
+    ['model'],
   ),
   ottl_condition: section('Conditions of the Collector in OTTL: refused, with the `condition` that they would be.', {
     error_mode: { type: 'string', description: 'See `condition.error_mode`.' },

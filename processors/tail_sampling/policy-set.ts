@@ -1,9 +1,10 @@
 // All policies of a configuration, and what they come to together: traces in, decisions out. The processor owns one; so may whoever asks
 // what policies would have done with recorded traffic.
 
+import type { AnomalyModel, Attribute } from '../../core/anomaly/index.ts'
 import type { otlp } from '../../core/index.ts'
 import { compilePolicy } from './compile.ts'
-import { Cells, DROPPED, FAILED, NOT_SAMPLED, type Policy, SAMPLED, type TraceView, type Vote } from './policy.ts'
+import { Cells, DROPPED, FAILED, type Foreseer, NOT_SAMPLED, type Policy, SAMPLED, type TraceView, type Vote } from './policy.ts'
 import type { PolicyConfig } from './policy-schema.ts'
 
 /** What was decided on one trace; one object for all. */
@@ -33,6 +34,14 @@ interface Member {
   readonly tally: Tally
 }
 
+export interface PolicySetOptions {
+  readonly firstMatch: boolean
+  /** Told why a condition has no answer. */
+  readonly report: (policy: string, reason: string) => void
+  /** The anomaly model of that id; without it there can be no policy `anomaly`. */
+  readonly model?: (id: string) => AnomalyModel
+}
+
 export class PolicySet {
   /** How many numbers they keep for each trace. */
   readonly cells: number
@@ -41,6 +50,10 @@ export class PolicySet {
   readonly #members: readonly Member[]
   readonly #observers: readonly Policy[]
   readonly #gatherers: readonly Policy[]
+  /** Those whose answer takes a moment, wherever they stand. */
+  readonly #foreseers: readonly Foreseer[]
+  /** How long before a trace is due it must be foreseen, in milliseconds; 0: none wants to. */
+  readonly aheadMs: number
   readonly #names: readonly string[]
   /** By the number of a part: the composite's name. */
   readonly #owners: ReadonlyMap<number, string>
@@ -53,6 +66,7 @@ export class PolicySet {
     owners: ReadonlyMap<number, string>,
     cells: number,
     firstMatch: boolean,
+    foreseers: readonly Foreseer[],
   ) {
     this.#members = members
     this.#observers = members.map(({ policy }) => policy).filter((policy) => policy.observe !== undefined)
@@ -60,30 +74,29 @@ export class PolicySet {
     this.#names = names
     this.#owners = owners
     this.cells = cells
+    this.#foreseers = foreseers
+    this.aheadMs = foreseers.reduce((most, { aheadMs }) => Math.max(most, aheadMs), 0)
     this.#firstMatch = firstMatch
   }
 
-  /** `report` is told why a condition has no answer. */
-  static async of(
-    configs: readonly PolicyConfig[],
-    options: { readonly firstMatch: boolean; readonly report: (policy: string, reason: string) => void },
-  ): Promise<PolicySet> {
+  static async of(configs: readonly PolicyConfig[], options: PolicySetOptions): Promise<PolicySet> {
     const cells = new Cells()
     const names = ['', ...configs.map(({ name }) => name)]
     const owners = new Map<number, string>()
     const members: Member[] = []
+    const foreseers: Foreseer[] = []
     for (const [i, config] of configs.entries()) {
       const number = (name: string): number => {
         owners.set(names.length, config.name)
         return names.push(name) - 1
       }
-      const policy = await compilePolicy(config, { cells, report: options.report, number })
+      const policy = await compilePolicy(config, { cells, report: options.report, number, foreseers, model: options.model })
       members.push({ policy, number: i + 1, tally: emptyTally(config.name) })
     }
     const isDrop = ({ number }: Member): boolean => configs[number - 1]!.type === 'drop'
     // What is dropped is dropped whatever else holds: those are asked first.
     const ordered = [...members.filter(isDrop), ...members.filter((member) => !isDrop(member))]
-    return new PolicySet(ordered, names, owners, cells.count, options.firstMatch)
+    return new PolicySet(ordered, names, owners, cells.count, options.firstMatch, foreseers)
   }
 
   /** Of a policy, or of a part of a composite. */
@@ -106,6 +119,27 @@ export class PolicySet {
   /** Traces that are decided together are gathered before the first of them is. */
   gather(trace: TraceView): void {
     for (const policy of this.#gatherers) policy.gather!(trace)
+  }
+
+  /** A trace that is due within `aheadMs`. It may come again. */
+  foresee(trace: TraceView): void {
+    for (const policy of this.#foreseers) policy.foresee(trace)
+  }
+  /** Begins to answer for those that were foreseen. Settles once `decide` knows them; never rejects. */
+  async ask(): Promise<void> {
+    await Promise.all(this.#foreseers.map((policy) => policy.ask()))
+  }
+  /** What the spans of a trace shall say: why policies hold. Of the first that has something to say. */
+  attributesOf(trace: TraceView): readonly Attribute[] | undefined {
+    for (const policy of this.#foreseers) {
+      const attributes = policy.attributesOf(trace)
+      if (attributes !== undefined) return attributes
+    }
+    return undefined
+  }
+  /** Every trace, once it is decided. */
+  forget(trace: TraceView): void {
+    for (const policy of this.#foreseers) policy.forget(trace)
   }
 
   /** The answer holds until the next call. */

@@ -1,6 +1,7 @@
 // What a policy is: it is shown every span as it comes in, keeps a few numbers for each trace, and votes once on the whole. A new policy
 // implements this and is added to compile.ts. Nothing here knows of the processor: traces in, decisions out.
 
+import type { Attribute } from '../../core/anomaly/index.ts'
 import type { otlp } from '../../core/index.ts'
 
 export const NOT_SAMPLED = 0
@@ -34,6 +35,20 @@ export interface Policy {
   /** For a trace for which it voted SAMPLED: the number of its policy within, and of 2^20 ids how many it rejects. */
   readonly chosen?: number
   thresholdOf?(trace: TraceView): number
+}
+
+/** A policy whose answer takes a moment. */
+export interface Foreseer extends Policy {
+  /** How long before a trace is due it wants to see it, in milliseconds. */
+  readonly aheadMs: number
+  /** A trace that will be decided soon; it may come again. */
+  foresee(trace: TraceView): void
+  /** Begins to look at those that it was shown. Settles once `evaluate` knows them; never rejects. */
+  ask(): Promise<void>
+  /** What the spans of a trace for which it holds shall say. */
+  attributesOf(trace: TraceView): readonly Attribute[] | undefined
+  /** The trace is decided: nothing of it is kept. */
+  forget(trace: TraceView): void
 }
 
 /** Hands out the numbers that are kept for each trace. */

@@ -6,12 +6,14 @@ import { BYTES, type Cause, HandOff, Journal, type Remembered, TraceBuffer, type
 import { DecisionMemory } from './decision-memory.ts'
 import { Durability } from './durability.ts'
 import { Explanations } from './explain.ts'
+import { Findings } from './findings.ts'
 import type { TailSamplingConfig } from './factory.ts'
 import { Measures } from './measures.ts'
 import { MovingView } from './moving-view.ts'
 import { DROPPED, NOT_SAMPLED, SAMPLED } from './policy.ts'
 import type { PolicyConfig } from './policy-schema.ts'
 import { PolicySet } from './policy-set.ts'
+import { Room } from './room.ts'
 import { late, packed } from './verdict.ts'
 
 /** How often it is looked who is due, in milliseconds: a tenth of what the Collector takes, so that less leaves at once. */
@@ -26,12 +28,13 @@ export class TailSampling implements Processor, TraceOwner {
   readonly #buffer: TraceBuffer
   readonly #memory: DecisionMemory
   readonly #explanations: Explanations
+  readonly #findings = new Findings()
   readonly #handOff: HandOff
   readonly #measures: Measures
   readonly #view: MovingView
   #timer: { cancel(): void } | undefined
   #stopped = false
-  readonly #waiting = new Set<() => void>()
+  readonly #room: Room
   /** Where there is a storage, once it has started. */
   #durability: Durability | undefined
   recalledVerdict = 0
@@ -57,6 +60,7 @@ export class TailSampling implements Processor, TraceOwner {
       this,
     )
     this.#view = new MovingView(this.#buffer, settings)
+    this.#room = new Room(settings.clock)
     this.#explanations = new Explanations(policies, config.explain)
     this.#measures = new Measures(settings, policies, () => this.#buffer.openTraces)
     this.#handOff = new HandOff({ next, settings, take: () => this.#leave(), settled: (batch) => this.#settled(batch) })
@@ -66,6 +70,7 @@ export class TailSampling implements Processor, TraceOwner {
     const policies = await PolicySet.of(config.policies as readonly PolicyConfig[], {
       firstMatch: config.sample_on_first_match,
       report: (policy, reason) => settings.log.warn({ policy, reason }, 'a condition has no answer for a span'),
+      model: (id) => settings.extension('anomaly_model', id),
     })
     return new TailSampling(config, policies, next, settings)
   }
@@ -111,7 +116,7 @@ export class TailSampling implements Processor, TraceOwner {
         this.#take(batch, number)
         return
       } catch (error) {
-        if (!waits || !(error instanceof RetryableError) || !(await this.#room(deadlineMs))) throw error
+        if (!waits || !(error instanceof RetryableError) || !(await this.#room.wait(deadlineMs))) throw error
       }
     }
   }
@@ -141,11 +146,19 @@ export class TailSampling implements Processor, TraceOwner {
     const { clock } = this.#settings
     const beganMs = clock.monotonicMs()
     this.#buffer.decideDue(beganMs)
+    void this.#foresee(beganMs + this.#policies.aheadMs)
     this.#measures.flush()
     this.#measures.timer(clock.monotonicMs() - beganMs)
     this.#pump()
-    this.#wake()
+    this.#room.wake()
     this.#timer = this.#buffer.openTraces > 0 && !this.#stopped ? clock.after(TICK_MS, () => this.#tick()) : undefined
+  }
+
+  /** Shows policies whose answer takes a moment the traces that are due until then. Settles once they know them. */
+  #foresee(dueMs: number): Promise<void> {
+    if (this.#policies.aheadMs === 0) return DONE
+    this.#buffer.eachDue(dueMs, (trace) => this.#policies.foresee(this.#view.moveTo(trace)))
+    return this.#policies.ask()
   }
 
   // ---- what the buffer asks
@@ -206,6 +219,9 @@ export class TailSampling implements Processor, TraceOwner {
     this.#memory.remember(origin, this.#view.id, isKept, verdict, nowMs)
     this.#durability?.decide(origin, this.#view.id, isKept, verdict)
     this.#measures.removalAge((nowMs - buffer.table.arrivedMs[trace]!) / 1000)
+    const found = isKept ? this.#policies.attributesOf(this.#view) : undefined
+    if (found !== undefined) this.#findings.remember(origin, this.#view.id, found)
+    this.#policies.forget(this.#view)
     if (isKept) buffer.keep(trace, verdict)
     else buffer.drop(trace)
   }
@@ -222,40 +238,14 @@ export class TailSampling implements Processor, TraceOwner {
     const leaving = this.#buffer.leave(most)
     if (leaving === undefined) return undefined
     const { batch, verdicts } = leaving
-    const written = { ...batch, chunks: [this.#explanations.write(batch.chunks[0]!, verdicts)] }
+    const written = { ...batch, chunks: [this.#explanations.write(batch.chunks[0]!, verdicts, this.#findings, leaving.originKey)] }
     durability?.left(written, leaving)
     return written
   }
 
   #settled(batch: Batch): void {
     this.#durability?.settled(batch)
-    this.#wake()
-  }
-
-  /** True once something left, and there may be room; false where the deadline came first. */
-  #room(deadlineMs: number): Promise<boolean> {
-    const { clock } = this.#settings
-    const leftMs = deadlineMs - clock.monotonicMs()
-    if (leftMs <= 0) return Promise.resolve(false)
-    return new Promise((resolve) => {
-      const wake = (): void => {
-        timer?.cancel()
-        this.#waiting.delete(wake)
-        resolve(true)
-      }
-      const timer =
-        leftMs === Infinity
-          ? undefined
-          : clock.after(leftMs, () => {
-              this.#waiting.delete(wake)
-              resolve(false)
-            })
-      this.#waiting.add(wake)
-    })
-  }
-
-  #wake(): void {
-    for (const wake of this.#waiting) wake()
+    this.#room.wake()
   }
 
   /** Decides on what there is, or drops it, and hands on what is kept. */
@@ -265,10 +255,13 @@ export class TailSampling implements Processor, TraceOwner {
     if (!this.#stopped) {
       this.#stopped = true
       if (this.#config.drop_pending_traces_on_shutdown) this.#dropOpen()
-      else this.#buffer.decideDue(Infinity)
+      else {
+        await this.#foresee(Infinity)
+        this.#buffer.decideDue(Infinity)
+      }
       this.#measures.flush()
     }
-    this.#wake()
+    this.#room.wake()
     await this.#durability?.stop()
     await this.#handOff.drain(abort, this.#durability !== undefined)
     const lost = this.#buffer.leavingSpans + this.#handOff.spans
@@ -283,5 +276,6 @@ export class TailSampling implements Processor, TraceOwner {
   }
 }
 
+const DONE = Promise.resolve()
 const LATE_DROPPED = Object.freeze({ sampled: 'false' })
 const LATE_KEPT = Object.freeze({ sampled: 'true' })
