@@ -39,7 +39,13 @@ const options: QueueOptions = {
 const BATCH_BYTES = numberedSpans(1).chunks[0]!.buffer.byteLength
 
 /** A run of a pipeline that ends in a queue, as the graph wires it, on a disk that earlier runs may have written to; in `folder` on a real one. */
-async function run(disk: MemoryStorage, more: Partial<QueueOptions> = {}, readable?: Promise<void>, folder?: string, reading?: () => void) {
+async function run(
+  disk: MemoryStorage,
+  { keepsOrder = false, ...more }: Partial<QueueOptions> & { readonly keepsOrder?: boolean } = {},
+  readable?: Promise<void>,
+  folder?: string,
+  reading?: () => void,
+) {
   const clock = new TestClock()
   const settings = new TestSettings('exporter', clock)
   const end = new CollectingConsumer()
@@ -50,6 +56,7 @@ async function run(disk: MemoryStorage, more: Partial<QueueOptions> = {}, readab
   let log: MemoryLog | undefined
   const queue = new DurableQueue({
     options: whole,
+    keepsOrder,
     courier: { id: 'exporter', exporter: end, retry: whole.retry, clock, log: settings.log, deadLetters },
     open: async () => {
       log = await disk.open('queue')
@@ -210,6 +217,32 @@ t.test('while a backlog is worked off, what has just come keeps a quarter of the
     await second.queue.stop(never)
     t.match(second.row(), { received: 100, restored: 400, delivered: 500, queued: 0, inFlight: 0 })
   }
+})
+
+t.test('where the destination needs the order, nothing that has just come leaves before the backlog has', async (t) => {
+  const disk = new MemoryStorage()
+  const first = await run(disk)
+  first.end.hold()
+  for (const n of range(0, 400)) await first.entry.consume(one(n), 100)
+  await first.crash()
+
+  const second = await run(disk, { keepsOrder: true, consumers: 8, maxBytes: 20 * BATCH_BYTES })
+  second.end.hold()
+  for (const n of range(400, 500)) {
+    await second.entry.consume(one(n), 100)
+    if (n % 7 > 0) continue
+    second.end.release()
+    second.end.hold()
+    await turn()
+  }
+  second.end.release()
+  for (let i = 0; i < 500 && second.end.count < 500; i++) await turn()
+  t.same(second.end.numbers(), range(0, 500))
+  for (const n of range(500, 510)) await second.entry.consume(one(n), 100)
+  for (let i = 0; i < 50 && second.end.count < 510; i++) await turn()
+  t.same(second.end.numbers(), range(0, 510), 'without a backlog what comes leaves')
+  await second.queue.stop(never)
+  t.match(second.row(), { received: 110, restored: 400, delivered: 510, queued: 0, inFlight: 0 })
 })
 
 t.test('a full queue refuses, by what the storage holds, by requests, items or bytes, and takes again when there is room', async (t) => {
