@@ -34,6 +34,7 @@ async function builtIn(): Promise<Factories> {
       import('./exporters/otlp_grpc/factory.ts'),
       import('./exporters/debug/factory.ts'),
       import('./exporters/file/factory.ts'),
+      import('./exporters/jaeger/factory.ts'),
       import('./exporters/nop/factory.ts'),
       import('./exporters/prometheus_remote_write/factory.ts'),
     ),

@@ -1,7 +1,5 @@
 // The exporter `jaeger` into real Jaegers, over OTLP and over api_v2: what its query API gives back is what went in, span by span.
 
-import { execFileSync } from 'node:child_process'
-
 import t from 'tap'
 
 import { jaegerTrace } from './backends.ts'
@@ -61,10 +59,8 @@ service:
     }
   })
 
-  await t.test('its own client of api_v2 writes what we write, and services are listed', async (t) => {
-    const listed = JSON.parse(execFileSync('curl', ['-s', `${overApiV2.query}/api/services`], { encoding: 'utf8' })) as Json
-    t.same(new Set(listed['data']), new Set(['shop', 'bank']))
-  })
+  const listed = (await (await fetch(`${overApiV2.query}/api/services`)).json()) as Json
+  t.same(new Set(listed['data']), new Set(['shop', 'bank']), 'the services of a request of several')
 })
 
 /** Tags are compared elsewhere, with their types. */
@@ -151,7 +147,8 @@ function requestOf(): Json {
                   },
                 ],
               }),
-              span(3, { parentSpanId: id(1), endTimeUnixNano: at(3) }),
+              // A span that takes no time is given a nanosecond by Jaeger itself.
+              span(3, { parentSpanId: id(1), endTimeUnixNano: at(4) }),
               ...kinds,
             ],
           },
@@ -168,7 +165,7 @@ function requestOf(): Json {
 
 /** What there is no room for in Jaeger's own protocol, and what stands elsewhere there. */
 function asApiV2(request: Json): Json {
-  const dropped = (key: string, count: unknown): Json[] =>
+  const dropped = (key: string, count: number | undefined): Json[] =>
     count ? [{ key: `otel.dropped_${key}_count`, value: { intValue: String(count) } }] : []
   const spanOf = ({
     droppedAttributesCount: a,
