@@ -226,9 +226,14 @@ t.test('where the destination needs the order, nothing that has just come leaves
   for (const n of range(0, 400)) await first.entry.consume(one(n), 100)
   await first.crash()
 
-  const second = await run(disk, { keepsOrder: true, consumers: 8, maxBytes: 20 * BATCH_BYTES })
+  const readable = Promise.withResolvers<void>()
+  const second = await run(disk, { keepsOrder: true, consumers: 8, maxBytes: 20 * BATCH_BYTES }, readable.promise)
+  for (const n of range(400, 410)) await second.entry.consume(one(n), 100)
+  await turn()
+  t.equal(second.end.count, 0, 'not even while the disk is read')
+  readable.resolve()
   second.end.hold()
-  for (const n of range(400, 500)) {
+  for (const n of range(410, 500)) {
     await second.entry.consume(one(n), 100)
     if (n % 7 > 0) continue
     second.end.release()
