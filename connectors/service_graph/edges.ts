@@ -6,6 +6,7 @@ import {
   anyValue,
   ATTRIBUTES_TAG,
   attributesOf,
+  type Beginning,
   Buckets,
   column,
   Count,
@@ -47,7 +48,7 @@ export class Edges {
   readonly #config: Config
   readonly #heads: Readonly<Record<Metric, MetricHead>>
   readonly #expirationMs: number
-  readonly #makeDuration: (attributes: string, start: bigint, nowMs: number) => Series
+  readonly #makeDuration: (attributes: string, beginning: Beginning) => Series
   readonly #senders = new Map<string, Sender>()
   readonly #origins = new OriginKeys()
   /** What has no room, whoever it is of. */
@@ -98,7 +99,8 @@ export class Edges {
     if (known !== undefined) return known
     const { kind } = this.#heads[metric]
     const attributes = row.attributes.get(ATTRIBUTES_TAG[kind])!
-    const made = kind === column.SUM ? new Count(attributes, unixNano, nowMs, true) : this.#makeDuration(attributes, unixNano, nowMs)
+    const beginning = { startUnixNano: unixNano, nowMs, beginsAtZero: true }
+    const made = kind === column.SUM ? new Count(attributes, beginning) : this.#makeDuration(attributes, beginning)
     return (row.series[metric] = made)
   }
 
@@ -164,7 +166,7 @@ export class Edges {
         for (const { series } of rows.values()) {
           const one = series[metric]
           if (one === undefined) continue
-          if (isLast && one instanceof Count) one.skipZero()
+          if (isLast) one.skipZero()
           out.beginPoint()
           // The wall clock may have been set back: nothing ends before it begins.
           one.write(out, one.startUnixNano < unixNano ? one.startUnixNano : unixNano, unixNano)
@@ -205,9 +207,9 @@ function keyOf(edge: Edge): string {
   return key
 }
 
-function durationMaker(config: Config): (attributes: string, start: bigint, nowMs: number) => Series {
+function durationMaker(config: Config): (attributes: string, beginning: Beginning) => Series {
   const { exponential_histogram_max_size: maxSize, latency_histogram_buckets: buckets } = config
-  if (maxSize > 0) return (attributes, start, nowMs) => new Exponential(attributes, start, nowMs, maxSize)
+  if (maxSize > 0) return (attributes, beginning) => new Exponential(attributes, beginning, maxSize)
   const bounds = buckets.map((bucket) => Math.round(parseDuration(bucket) * 1e6) / 1e9)
-  return (attributes, start, nowMs) => new Buckets(attributes, start, nowMs, bounds)
+  return (attributes, beginning) => new Buckets(attributes, beginning, bounds)
 }

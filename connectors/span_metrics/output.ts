@@ -3,7 +3,7 @@
 // A cumulative request that was not taken is not sent again: the next says all that it said. A delta request is, before anything else.
 
 import { type Batch, type Consumer, type Settings, RetryableError, asConsumeError } from '../../core/index.ts'
-import { Count, DELTA, type MetricHead, MetricsRequest, type Series } from '../../core/series/index.ts'
+import { DELTA, type MetricHead, MetricsRequest, type Series } from '../../core/series/index.ts'
 import { parseDuration } from '../../core/factory.ts'
 import type { Resource, Resources } from './resources.ts'
 import type { Config } from './schema.ts'
@@ -83,7 +83,7 @@ export class Output {
     if (this.#hasDurations) isAll &&= await this.#writeMetric(resource, heads.durations, resource.durations, round)
     if (this.#hasEvents) isAll &&= await this.#writeMetric(resource, heads.events, resource.events, round)
     if (!isAll) return false
-    if (isWritten(resource.calls) && isWritten(resource.events)) resource.writtenMs = now
+    if (isWritten(resource)) resource.writtenMs = now
     if (this.#isDelta && resource.calls.size === 0 && resource.durations.size === 0 && resource.events.size === 0)
       resources.forget(resource)
     return true
@@ -94,7 +94,7 @@ export class Output {
     const unixNano = this.unixNano()
     out.metric(head)
     for (const [key, series] of all) {
-      if (round.isLast && series instanceof Count) series.skipZero()
+      if (round.isLast) series.skipZero()
       out.beginPoint()
       series.write(out, this.#startOf(resource, head, key, series, unixNano), unixNano)
       out.endPoint()
@@ -165,7 +165,7 @@ export class Output {
   }
 }
 
-function isWritten(all: ReadonlyMap<string, Count>): boolean {
-  for (const series of all.values()) if (!series.isWritten) return false
+function isWritten({ calls, durations, events }: Resource): boolean {
+  for (const all of [calls, durations, events]) for (const series of all.values()) if (!series.isWritten) return false
   return true
 }

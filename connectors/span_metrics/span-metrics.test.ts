@@ -76,7 +76,8 @@ t.test('calls and durations are told apart by service, name, kind and status', a
   )
   t.ok(first.every(({ resource }) => resource['service.name'] === 'shop'))
   t.ok(first.filter(({ kind }) => kind === 'sum').every(({ isMonotonic }) => isMonotonic))
-  t.equal(total(first), 0, 'a new series of calls is 0 first, so that a rate sees all of it')
+  t.same([total(first), total(first, 'duration')], [0, 0], 'a new series is 0 first, so that a rate sees all of it')
+  t.same([...new Set(first.flatMap(({ buckets = [] }) => buckets))], [0])
   const second = await flush()
   const own = { 'service.name': 'shop', 'span.name': 'operation', 'span.kind': 'SPAN_KIND_SERVER', 'status.code': 'STATUS_CODE_UNSET' }
   t.same(values(second), [
@@ -97,6 +98,7 @@ t.test('calls and durations are told apart by service, name, kind and status', a
 t.test('a duration that ends a bucket is in it, and one that goes back in time is 0', async (t) => {
   const { flush, send } = await started({ histogram: { disable: false, unit: 's', explicit: { buckets: ['1s', '2s'] }, dimensions: [] } })
   await send([shop(lasting(1000), lasting(1000.000001), lasting(2000), lasting(-5))])
+  await flush()
   const [, duration] = await flush()
   t.same([duration!.unit, duration!.bounds, duration!.buckets], ['s', [1, 2], [2, 2, 0]])
   t.equal(duration!.sum, 1 + 1.000000001 + 2)
@@ -258,6 +260,8 @@ t.test('spans that were sampled count for all that they stand for', async (t) =>
 t.test('exponential histograms', async (t) => {
   const { flush, send } = await started({ histogram: { disable: false, unit: 'ms', exponential: { max_size: 4 }, dimensions: [] } })
   await send([shop(lasting(1), lasting(2), lasting(4), lasting(16), lasting(0))])
+  const [, zero] = await flush()
+  t.same([zero!.count, zero!.buckets, zero!.scale], [0, [], -1], 'as fine at first as then')
   const [, { count, sum, min, max, scale, zeroCount, offset, buckets, kind }] = (await flush()) as [Point, Point]
   t.same({ kind, count, sum, min, max, zeroCount }, { kind: 'exponentialHistogram', count: 5, sum: 23, min: 0, max: 16, zeroCount: 1 })
   // At -1 buckets end at 1, 4 and 16.

@@ -4,6 +4,7 @@ import { parseDuration } from '../../core/factory.ts'
 import {
   ATTRIBUTES_TAG,
   attributesOf,
+  type Beginning,
   keyOf,
   type Label,
   overflowAttributes,
@@ -42,7 +43,7 @@ export class Store {
   overflowed = 0
   readonly #mostOfMetric: number
   readonly #most: number
-  readonly #make: (attributes: string, start: bigint, nowMs: number) => Series
+  readonly #make: (attributes: string, beginning: Beginning) => Series
 
   constructor(config: Config) {
     const { histogram, namespace } = config
@@ -62,12 +63,19 @@ export class Store {
 
   /** The series of `calls` or `events` with these labels, or what overflows. */
   count(resource: Resource, which: 'calls' | 'events', labels: readonly Label[], unixNano: bigint, nowMs: number): Count {
-    const make = (attributes: string): Count => new Count(attributes, unixNano, nowMs, this.temporality === CUMULATIVE)
+    const beginning = this.#beginning(unixNano, nowMs)
+    const make = (attributes: string): Count => new Count(attributes, beginning)
     return this.#of(resource, resource[which], this.heads[which], labels, make)
   }
 
   duration(resource: Resource, labels: readonly Label[], unixNano: bigint, nowMs: number): Series {
-    return this.#of(resource, resource.durations, this.heads.durations, labels, (attributes) => this.#make(attributes, unixNano, nowMs))
+    return this.#of(resource, resource.durations, this.heads.durations, labels, (attributes) =>
+      this.#make(attributes, this.#beginning(unixNano, nowMs)),
+    )
+  }
+
+  #beginning(startUnixNano: bigint, nowMs: number): Beginning {
+    return { startUnixNano, nowMs, beginsAtZero: this.temporality === CUMULATIVE }
   }
 
   #of<S extends Series>(
@@ -115,13 +123,13 @@ export class Store {
   }
 }
 
-function durationMaker(histogram: Config['histogram']): (attributes: string, start: bigint, nowMs: number) => Series {
+function durationMaker(histogram: Config['histogram']): (attributes: string, beginning: Beginning) => Series {
   if (histogram.exponential !== undefined) {
     const maxSize = histogram.exponential.max_size || DEFAULT_MAX_SIZE
-    return (attributes, start, nowMs) => new Exponential(attributes, start, nowMs, maxSize)
+    return (attributes, beginning) => new Exponential(attributes, beginning, maxSize)
   }
   const bounds = boundsOf(histogram)
-  return (attributes, start, nowMs) => new Buckets(attributes, start, nowMs, bounds)
+  return (attributes, beginning) => new Buckets(attributes, beginning, bounds)
 }
 
 /** In the unit of the histogram. */

@@ -6,7 +6,7 @@ export { anyValue, asText, attributesOf, keyOf, type Label, overflowAttributes }
 export { ATTRIBUTES_TAG, CUMULATIVE, DELTA, type MetricHead, MetricsRequest, type Temporality } from './metrics-request.ts'
 export { OriginKeys } from './origin-keys.ts'
 export { Periodic, type PeriodicOptions } from './periodic.ts'
-export { Buckets, Count, Exponential, type Series } from './series.ts'
+export { type Beginning, Buckets, Count, Exponential, type Series } from './series.ts'
 export { Weight } from './weight.ts'
 /** Columns of the index: what is made of every span reads them without a cursor. */
 export * as column from '../otlp/request-index.ts'

@@ -18,7 +18,16 @@ export interface Exemplar {
   readonly ids: string
 }
 
-abstract class Series {
+/** How a series begins. */
+export interface Beginning {
+  /** Nanoseconds since 1970. */
+  readonly startUnixNano: bigint
+  /** On the monotonic clock. */
+  readonly nowMs: number
+  readonly beginsAtZero: boolean
+}
+
+export abstract class Series {
   /** Whole fields of the data point, a character a byte. */
   readonly attributes: string
   /** Nanoseconds since 1970. */
@@ -30,22 +39,46 @@ abstract class Series {
   /** Since the last time that it was written. */
   exemplars: Exemplar[] | undefined
 
-  constructor(attributes: string, startUnixNano: bigint, nowMs: number) {
+  /**
+   * A new cumulative series is 0 the first time: whoever computes rates of what is scraped or pushed would otherwise take its first value for
+   * where it has always been.
+   */
+  #beginsAtZero: boolean
+  #isWritten = false
+
+  constructor(attributes: string, { startUnixNano, nowMs, beginsAtZero }: Beginning) {
     this.attributes = attributes
     this.startUnixNano = startUnixNano
     this.lastSeenMs = nowMs
+    this.#beginsAtZero = beginsAtZero
   }
 
-  /** Whether what it counted was in what was written last: before, it must not be forgotten. */
+  /** Whether all that it counted was in what was written last: before, it must not be forgotten. */
   get isWritten(): boolean {
-    return true
+    return this.#isWritten
+  }
+
+  /** There will be no second time. */
+  skipZero(): void {
+    this.#beginsAtZero = false
   }
 
   /** `value` was seen, `n` times. */
-  abstract record(value: number, n: number): void
+  record(value: number, n: number): void {
+    this.#isWritten = false
+    this.add(value, n)
+  }
 
   /** The data point, between `beginPoint` and `endPoint`. */
-  abstract write(out: MetricsRequest, startUnixNano: bigint, unixNano: bigint): void
+  write(out: MetricsRequest, startUnixNano: bigint, unixNano: bigint): void {
+    const isZero = this.#beginsAtZero
+    this.#beginsAtZero = false
+    this.#isWritten = !isZero
+    this.writePoint(out, startUnixNano, unixNano, isZero)
+  }
+
+  protected abstract add(value: number, n: number): void
+  protected abstract writePoint(out: MetricsRequest, startUnixNano: bigint, unixNano: bigint, isZero: boolean): void
 
   addExemplar(most: number, value: number, bytes: Buffer, traceId: number, spanId: number): void {
     const exemplars = (this.exemplars ??= [])
@@ -78,38 +111,16 @@ abstract class Series {
 
 /** A sum that only grows. */
 export class Count extends Series {
-  total = 0
-  /**
-   * A new cumulative series is 0 the first time: whoever computes rates of what is scraped or pushed would otherwise take its first value for
-   * where it has always been.
-   */
-  #beginsAtZero: boolean
-  #written = -1
+  #total = 0
 
-  constructor(attributes: string, startUnixNano: bigint, nowMs: number, beginsAtZero: boolean) {
-    super(attributes, startUnixNano, nowMs)
-    this.#beginsAtZero = beginsAtZero
+  protected override add(_value: number, n: number): void {
+    this.#total += n
   }
 
-  override get isWritten(): boolean {
-    return this.#written === this.total
-  }
-
-  /** There will be no second time. */
-  skipZero(): void {
-    this.#beginsAtZero = false
-  }
-
-  override record(_value: number, n: number): void {
-    this.total += n
-  }
-
-  override write(out: MetricsRequest, startUnixNano: bigint, unixNano: bigint): void {
+  protected override writePoint(out: MetricsRequest, startUnixNano: bigint, unixNano: bigint, isZero: boolean): void {
     this.writeTimes(out, startUnixNano, unixNano)
     this.writeExemplars(out, 0x2a, unixNano)
-    this.#written = this.#beginsAtZero ? 0 : this.total
-    this.#beginsAtZero = false
-    out.fixed64(0x31, this.#written)
+    out.fixed64(0x31, isZero ? 0 : this.#total)
     out.latin1(this.attributes)
   }
 }
@@ -122,25 +133,25 @@ export class Buckets extends Series {
   #count = 0
   #sum = 0
 
-  constructor(attributes: string, startUnixNano: bigint, nowMs: number, bounds: readonly number[]) {
-    super(attributes, startUnixNano, nowMs)
+  constructor(attributes: string, beginning: Beginning, bounds: readonly number[]) {
+    super(attributes, beginning)
     this.#bounds = bounds
     this.#counts = Array.from({ length: bounds.length + 1 }, () => 0)
   }
 
-  override record(value: number, n: number): void {
+  protected override add(value: number, n: number): void {
     this.#sum += value * n
     this.#count += n
     this.#counts[bucketOf(this.#bounds, value)]! += n
   }
 
-  override write(out: MetricsRequest, startUnixNano: bigint, unixNano: bigint): void {
+  protected override writePoint(out: MetricsRequest, startUnixNano: bigint, unixNano: bigint, isZero: boolean): void {
     this.writeTimes(out, startUnixNano, unixNano)
-    out.fixed64(0x21, this.#count)
-    out.number(0x29, this.#sum)
+    out.fixed64(0x21, isZero ? 0 : this.#count)
+    out.number(0x29, isZero ? 0 : this.#sum)
     out.byte(0x32)
     out.varint(this.#counts.length * 8)
-    for (const count of this.#counts) out.wide(count)
+    for (const count of this.#counts) out.wide(isZero ? 0 : count)
     out.byte(0x3a)
     out.varint(this.#bounds.length * 8)
     for (const bound of this.#bounds) out.double(bound)
@@ -165,33 +176,33 @@ function bucketOf(bounds: readonly number[], value: number): number {
 export class Exponential extends Series {
   readonly #histogram: ExponentialHistogram
 
-  constructor(attributes: string, startUnixNano: bigint, nowMs: number, maxSize: number) {
-    super(attributes, startUnixNano, nowMs)
+  constructor(attributes: string, beginning: Beginning, maxSize: number) {
+    super(attributes, beginning)
     this.#histogram = new ExponentialHistogram(maxSize)
   }
 
-  override record(value: number, n: number): void {
+  protected override add(value: number, n: number): void {
     this.#histogram.record(value, n)
   }
 
-  override write(out: MetricsRequest, startUnixNano: bigint, unixNano: bigint): void {
+  protected override writePoint(out: MetricsRequest, startUnixNano: bigint, unixNano: bigint, isZero: boolean): void {
     const { count, sum, scale, zeroCount, offset, buckets, min, max } = this.#histogram
     out.latin1(this.attributes)
     this.writeTimes(out, startUnixNano, unixNano)
-    out.fixed64(0x21, count)
-    out.number(0x29, sum)
+    out.fixed64(0x21, isZero ? 0 : count)
+    out.number(0x29, isZero ? 0 : sum)
+    // As fine as the next: between two of different scales rates are as coarse as the coarser.
     out.zigzag(0x30, scale)
-    out.fixed64(0x39, zeroCount)
+    out.fixed64(0x39, isZero ? 0 : zeroCount)
     const positive = out.begin(0x42)
     out.zigzag(0x08, offset)
     const packed = out.begin(0x12)
-    for (const one of buckets) out.varint(one)
+    if (!isZero) for (const one of buckets) out.varint(one)
     out.end(packed)
     out.end(positive)
     this.writeExemplars(out, 0x5a, unixNano)
+    if (isZero) return
     out.number(0x61, min)
     out.number(0x69, max)
   }
 }
-
-export type { Series }
