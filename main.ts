@@ -17,6 +17,7 @@ async function builtIn(): Promise<Factories> {
       import('./receivers/websocket/factory.ts'),
     ),
     all<ProcessorFactory>(
+      import('./processors/anomaly/factory.ts'),
       import('./processors/attributes/factory.ts'),
       import('./processors/batch/factory.ts'),
       import('./processors/filter/factory.ts'),
@@ -40,11 +41,13 @@ async function builtIn(): Promise<Factories> {
     ),
     all<ConnectorFactory>(
       import('./connectors/forward/factory.ts'),
+      import('./connectors/anomaly/factory.ts'),
       import('./connectors/service_graph/factory.ts'),
       import('./connectors/span_metrics/factory.ts'),
     ),
     all<ExtensionFactory>(
       import('./extensions/any_of_auth/factory.ts'),
+      import('./extensions/anomaly_model/factory.ts'),
       import('./extensions/audit_log/factory.ts'),
       import('./extensions/basic_auth/factory.ts'),
       import('./extensions/bearer_token_auth/factory.ts'),
