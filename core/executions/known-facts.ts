@@ -37,7 +37,7 @@ export class KnownFacts {
     if (!isNew) return before.execution
     // Parts are taken back from anywhere, and added at the end.
     const known = before !== undefined && parts[before.count - 1] === before.last ? this.#goneOn(before, parts) : undefined
-    const { execution, readAt } = known ?? { execution: executionOf(this.#table.bytesOf(open)), readAt: parts.length }
+    const { execution, readAt } = known ?? { execution: kept(executionOf(this.#table.bytesOf(open))), readAt: parts.length }
     this.#known.set(open, { execution, count: parts.length, last: parts.at(-1)!, readAt })
     return execution
   }
@@ -51,4 +51,9 @@ export class KnownFacts {
     }
     return { execution, readAt }
   }
+}
+
+/** Without the slab in which its parts lie. */
+function kept(execution: Execution): Execution {
+  return { ...execution, resource: new Uint8Array(execution.resource) }
 }

@@ -70,3 +70,36 @@ t.test('what nobody has looked at for a while takes a fraction, until somebody d
   t.ok(slabs.bytes < before / 2, 'the others stay as they are')
   slabs.stop()
 })
+
+t.test('past a bound what was touched longest ago is compressed at once', async (t) => {
+  const clock = new TestClock()
+  const slabs = new Slabs(clock, 128 * 1024)
+  const text = Buffer.from('mplp.monitoring.alert_thresholds.cpu_usage_percent '.repeat(40))
+  const lodgers = Array.from({ length: 400 }, (): Lodger => ({ slab: undefined, start: 0, length: 0 }))
+  const settle = async (): Promise<void> => {
+    for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setTimeout(resolve, 1))
+  }
+  for (const [i, lodger] of lodgers.entries()) {
+    slabs.add(lodger, text)
+    if (i % 50 === 49) await settle()
+  }
+  await settle()
+  t.ok(slabs.bytes < 128 * 1024 + 100_000, `${slabs.bytes} of ${400 * text.length}, and no time has passed`)
+  for (const lodger of lodgers) t.same(slabs.bytesIn(lodger), text)
+  await settle()
+  t.ok(slabs.bytes < 128 * 1024 + 100_000, 'looking at all of them leaves the last')
+  for (const lodger of lodgers) slabs.free(lodger)
+  t.ok(slabs.bytes <= 64 * 1024, `${slabs.bytes} for nothing`)
+  slabs.stop()
+})
+
+t.test('what is larger than the bound is kept as it is while it is the last that was touched', async (t) => {
+  const slabs = new Slabs(new TestClock(), 1024)
+  const [first, second] = [0, 1].map((): Lodger => ({ slab: undefined, start: 0, length: 0 }))
+  slabs.add(first!, Buffer.alloc(20_000, 1))
+  slabs.add(second!, Buffer.alloc(20_000, 2))
+  t.ok(slabs.bytes < 32 * 1024 + 20_200, `${slabs.bytes}: the first is compressed`)
+  t.same(slabs.bytesIn(first!), Buffer.alloc(20_000, 1))
+  t.same(slabs.bytesIn(second!), Buffer.alloc(20_000, 2))
+  slabs.stop()
+})

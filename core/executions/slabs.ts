@@ -2,8 +2,7 @@
 // freed leaves holes; a slab that is mostly holes is emptied into another. One that nobody has looked at for a while is compressed: parts are much alike,
 // and executions that are open for long are looked at seldom. The table holds one.
 
-import { promisify } from 'node:util'
-import { zstdCompress, zstdDecompressSync } from 'node:zlib'
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import type { Clock } from '../clock.ts'
 
 export interface Slab {
@@ -31,24 +30,30 @@ const SLAB_BYTES = 32 * 1024
 const LARGE_BYTES = SLAB_BYTES / 4
 /** A slab of which less is live is emptied: so slabs take at most twice what lies in them, and moving costs at most what freeing did. */
 const LEAST_LIVE = 1 / 2
-/** What nobody has touched for so long is compressed. */
+/** What nobody has touched for so long is compressed; past so many bytes also what has been touched since, that first which was touched longest ago. */
 const COLD_MS = 10_000
+const MOST_WARM_BYTES = 16 * 1024 * 1024
 const LOOK_MS = 1000
+/** So many take less than a millisecond; then others have their turn. */
+const PACKED_AT_ONCE = 4
+const SOON_MS = 10
 
-const compress = promisify(zstdCompress)
 const EMPTY = new Uint8Array(0)
 
 export class Slabs {
   readonly #clock: Clock
+  readonly #mostWarmBytes: number
   #current: Slab
   /** Full, and not compressed, those first that were touched longest ago. */
   readonly #warm = new Set<Slab>()
+  #warmBytes = 0
   #timer: { cancel(): void } | undefined
   #bytes = 0
   #stopped = false
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, mostWarmBytes: number = MOST_WARM_BYTES) {
     this.#clock = clock
+    this.#mostWarmBytes = mostWarmBytes
     this.#current = this.#newSlab(SLAB_BYTES)
   }
 
@@ -91,8 +96,7 @@ export class Slabs {
 
   #alone(length: number): Slab {
     const slab = this.#newSlab(length)
-    this.#warm.add(slab)
-    this.#watch()
+    this.#warmed(slab)
     return slab
   }
 
@@ -100,8 +104,7 @@ export class Slabs {
     if (this.#current.used + length > SLAB_BYTES) {
       const full = this.#current
       this.#current = this.#newSlab(SLAB_BYTES)
-      this.#warm.add(full)
-      this.#watch()
+      this.#warmed(full)
       this.#tidy(full)
     }
     return this.#current
@@ -119,20 +122,30 @@ export class Slabs {
       slab.buffer = zstdDecompressSync(slab.packed)
       this.#bytes += slab.buffer.length - slab.packed.length
       slab.packed = undefined
-      this.#watch()
     }
     if (slab !== this.#current) {
       // As the one that was touched last.
-      this.#warm.delete(slab)
-      this.#warm.add(slab)
+      this.#left(slab)
+      this.#warmed(slab)
     }
     return slab.buffer!
+  }
+
+  #warmed(slab: Slab): void {
+    this.#warm.add(slab)
+    this.#warmBytes += slab.buffer!.length
+    if (this.#warmBytes > this.#mostWarmBytes) this.#pack()
+    this.#watch()
+  }
+
+  #left(slab: Slab): void {
+    if (this.#warm.delete(slab)) this.#warmBytes -= slab.buffer!.length
   }
 
   #tidy(slab: Slab): void {
     if (slab.live > 0 && slab.live >= slab.used * LEAST_LIVE) return
     const bytes = slab.live === 0 ? EMPTY : this.#unpacked(slab)
-    this.#warm.delete(slab)
+    this.#left(slab)
     this.#bytes -= (slab.buffer ?? slab.packed)?.length ?? 0
     slab.buffer = slab.packed = undefined
     for (const lodger of slab.lodgers.splice(0)) {
@@ -141,28 +154,37 @@ export class Slabs {
     slab.live = 0
   }
 
-  #watch(): void {
+  #watch(afterMs = LOOK_MS): void {
     if (this.#timer !== undefined || this.#stopped) return
-    this.#timer = this.#clock.after(LOOK_MS, () => {
-      void this.#packCold().then(() => {
-        this.#timer = undefined
-        if (this.#warm.size > 0) this.#watch()
-      })
+    this.#timer = this.#clock.after(afterMs, () => {
+      this.#timer = undefined
+      const isDone = this.#pack()
+      if (this.#warm.size > 0) this.#watch(isDone ? LOOK_MS : SOON_MS)
     })
   }
 
-  /** One after the other: nobody waits for it. */
-  async #packCold(): Promise<void> {
+  /** A few, those first that were touched longest ago; whether there is no more to be done now. */
+  #pack(): boolean {
+    let left = PACKED_AT_ONCE
     for (const slab of this.#warm) {
-      const { touchedMs, buffer, used } = slab
-      if (this.#stopped || touchedMs + COLD_MS > this.#clock.monotonicMs()) return
-      const packed = await compress(buffer!.subarray(0, used))
-      // Touched or emptied meanwhile.
-      if (slab.touchedMs !== touchedMs || slab.buffer !== buffer) continue
-      this.#warm.delete(slab)
-      this.#bytes += packed.length - buffer!.length
-      slab.packed = packed
-      slab.buffer = undefined
+      const isDue = this.#warmBytes > this.#mostWarmBytes || slab.touchedMs + COLD_MS <= this.#clock.monotonicMs()
+      // Whoever has touched the last one is at work on it.
+      if (!isDue || this.#stopped || this.#warm.size === 1) return true
+      if (left-- === 0) return false
+      this.#packOne(slab)
     }
+    return true
+  }
+
+  /** Here and now: a context of zstd for each that waits in another thread would take more than is saved. */
+  #packOne(slab: Slab): void {
+    const { buffer, used } = slab
+    this.#left(slab)
+    const packed = zstdCompressSync(buffer!.subarray(0, used))
+    // A copy, for what it makes lies in a buffer of 64 KB with whatever else was made just then.
+    slab.packed = Buffer.allocUnsafeSlow(packed.length)
+    packed.copy(slab.packed)
+    slab.buffer = undefined
+    this.#bytes += slab.packed.length - buffer!.length
   }
 }
