@@ -37,6 +37,7 @@ async function builtIn(): Promise<Factories> {
       import('./exporters/file/factory.ts'),
       import('./exporters/jaeger/factory.ts'),
       import('./exporters/nop/factory.ts'),
+      import('./exporters/prometheus/factory.ts'),
       import('./exporters/prometheus_remote_write/factory.ts'),
     ),
     all<ConnectorFactory>(

@@ -33,6 +33,9 @@ const IDENTIFYING: ReadonlySet<string> = new Set([SERVICE_NAME, SERVICE_NAMESPAC
 /** Keys whose labels would be those of the scope itself. */
 const SCOPE_OWN: ReadonlySet<string> = new Set(['name', 'version', 'schema_url'])
 
+/** How often a full table is looked through for what has grown old, in milliseconds. */
+const FULL_SWEEP_MS = 1000
+
 export class StreamTable {
   readonly symbols: Symbols = new Symbols()
   readonly #options: TranslationOptions
@@ -40,6 +43,7 @@ export class StreamTable {
   #byHash = new Map<number, Stream>()
   #count = 0
   #keys = 0
+  #sweptMs: number = -Infinity
 
   constructor(options: TranslationOptions) {
     this.#options = options
@@ -107,6 +111,13 @@ export class StreamTable {
     metric.byAttributes.set(key, stream)
     this.#keys++
     return stream
+  }
+
+  /** The same for what is older than `maxAgeMs`, now and then, and whenever there is no room for another. */
+  sweepEvery(nowMs: number, maxAgeMs: number, forgotten: (stream: Stream) => void): void {
+    if (nowMs < this.#sweptMs + (this.isFull ? Math.min(maxAgeMs, FULL_SWEEP_MS) : maxAgeMs)) return
+    this.#sweptMs = nowMs
+    this.sweep(nowMs - maxAgeMs, forgotten)
   }
 
   /** Forgets the streams whose last point came before that moment. `forgotten` hears of each. */

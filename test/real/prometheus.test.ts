@@ -110,6 +110,74 @@ t.test('increments are added up to what was counted', { skip: lacks('go') }, asy
   t.same(samplesOf(data), [3, 7, 12].map((total, i) => `d_total{} ${total} @${now - 3000 + i * 1000}`).sort())
 })
 
+/** By the name of each in Prometheus' configuration. */
+const PROTOCOLS = ['PrometheusProto', 'OpenMetricsText1.0.0', 'PrometheusText1.0.0', 'PrometheusText0.0.4'] as const
+
+t.test('what Prometheus scrapes is what was sent, in every format that it asks for', { skip: lacks('go') }, async (t) => {
+  const [inlet, page] = [await freePort(), await freePort()]
+  const millrace = await startMillrace(`
+receivers: { otlp: { protocols: { http: { endpoint: 127.0.0.1:${inlet} } } } }
+exporters: { prometheus: { endpoint: 127.0.0.1:${page}, disable_scope_info: true } }
+service:
+  telemetry: { metrics: { level: none } }
+  pipelines: { metrics: { receivers: [otlp], exporters: [prometheus] } }
+`)
+  t.teardown(() => millrace.stop())
+  const job = randomUUID()
+  const now = Date.now()
+  const cases = casesAt(job, [now - 2000, now - 1000])
+  t.equal((await send(inlet, cases.request)).status, 200)
+  const scrapes = PROTOCOLS.map((protocol) => ({
+    job_name: protocol,
+    scrape_interval: '200ms',
+    scrape_timeout: '200ms',
+    honor_labels: true,
+    scrape_native_histograms: true,
+    scrape_protocols: [protocol],
+    static_configs: [{ targets: [`127.0.0.1:${page}`], labels: { via: protocol } }],
+  }))
+  const server = await started(t, { command: await installPrometheus(), scrapes })
+  /** The latest of each, without its time, as Prometheus keeps bounds that it scrapes. */
+  const latest = (lines: readonly string[]): string[] =>
+    lines
+      .flatMap((line) => (line.endsWith(` @${now - 1000}`) ? [line.replace(/ @\d+$/, '').replace(/le="(\d+)"/, 'le="$1.0"')] : []))
+      .sort()
+  for (const protocol of PROTOCOLS) {
+    await t.test(protocol, async (t) => {
+      const ask = async (): Promise<unknown> => server.ask('query', { query: `{job="${job}",via="${protocol}"}` })
+      let data = await ask()
+      for (let wait = 0; wait < 100 && (data as { readonly result: readonly unknown[] }).result.length === 0; wait++) {
+        await sleep(100)
+        data = await ask()
+      }
+      const { result } = data as {
+        readonly result: readonly { readonly metric: object; readonly value?: unknown; readonly histogram?: unknown }[]
+      }
+      const bare = {
+        result: result.map(({ metric, value, histogram }) => ({
+          metric: Object.fromEntries(Object.entries(metric).filter(([name]) => name !== 'via')),
+          ...(value === undefined ? {} : { values: [value] }),
+          ...(histogram === undefined ? {} : { histograms: [histogram] }),
+        })),
+      }
+      const timeless = (lines: readonly string[]): string[] =>
+        lines.map((line) => line.replace(/ @\d+$/, '')).filter((line) => !/_created\{/.test(line))
+      const isNative = protocol === 'PrometheusProto'
+      t.same(timeless(histogramsOf(bare)), isNative ? latest(cases.histograms) : [])
+      const rest = timeless(samplesOf(bare)).filter((line) => !line.startsWith('native_'))
+      t.same(rest, latest(cases.samples))
+      if (isNative || protocol === 'OpenMetricsText1.0.0') {
+        const range = { start: String(now / 1000 - 60), end: String(now / 1000 + 60) }
+        const exemplars = exemplarsOf(await server.ask('query_exemplars', { query: `{job="${job}",via="${protocol}"}`, ...range }))
+        t.same(
+          exemplars,
+          cases.exemplars.filter((line) => line.endsWith(` @${now - 1000}`)),
+        )
+      }
+    })
+  }
+})
+
 /** Stands before a Prometheus, and now and then answers in its place. */
 async function moody(t: Test, port: number): Promise<{ readonly endpoint: string; readonly statuses: Map<number, number> }> {
   const statuses = new Map<number, number>()

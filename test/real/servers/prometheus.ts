@@ -58,26 +58,15 @@ export interface PrometheusOptions {
   /** To come back with what it had. */
   readonly folder?: string
   readonly port?: number
-  /** Where to scrape, as host:port; every fifth of a second. */
-  readonly targets?: readonly string[]
-  readonly scrape?: Readonly<Record<string, unknown>>
+  /** What it scrapes: its `scrape_configs`. */
+  readonly scrapes?: readonly object[]
 }
 
-export async function startPrometheus({
-  command,
-  folder: kept,
-  port: wanted,
-  targets = [],
-  scrape = {},
-}: PrometheusOptions): Promise<Prometheus> {
+export async function startPrometheus({ command, folder: kept, port: wanted, scrapes = [] }: PrometheusOptions): Promise<Prometheus> {
   const port = wanted ?? (await freePort())
   const folder = kept ?? (await mkdtemp(join(tmpdir(), 'millrace-prometheus-')))
   const config = join(folder, 'prometheus.yaml')
-  const jobs =
-    targets.length === 0
-      ? []
-      : [{ job_name: 'millrace', scrape_interval: '200ms', scrape_timeout: '200ms', static_configs: [{ targets }], ...scrape }]
-  await writeFile(config, JSON.stringify({ scrape_configs: jobs }))
+  await writeFile(config, JSON.stringify({ scrape_configs: scrapes }))
   const args = [
     `--config.file=${config}`,
     `--storage.tsdb.path=${join(folder, 'data')}`,
