@@ -216,6 +216,8 @@ export interface ConnectorFactory<S extends ConfigSchema = ConfigSchema> extends
   readonly kind?: 'connector'
   /** For a signal that comes in, the signals that go out. `signals` are its keys. */
   readonly routes: Readonly<Partial<Record<Signal, readonly Signal[]>>>
+  /** Its senders have their answer once it has taken in what came, whatever becomes of what it makes of that: it holds up nobody. */
+  readonly answersEarly?: boolean
   create(config: ConfigOf<S>, next: Readonly<Partial<Record<Signal, Consumer>>>, settings: Settings): Promise<Connector>
 }
 export interface ExtensionFactory<S extends ConfigSchema = ConfigSchema> extends Factory<S> {

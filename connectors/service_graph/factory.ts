@@ -9,6 +9,7 @@ export const factory: ConnectorFactory<typeof schema> = defineConnector({
   aliases: ['servicegraph'],
   signals: ['traces'],
   routes: { traces: ['metrics'] },
+  answersEarly: true,
   stability: 'beta',
   schema,
   check: faultsOf,

@@ -68,6 +68,26 @@ service: { pipelines: { traces: { receivers: [otlp], exporters: [queueing/a, que
   t.match(await warningsWith(false, false), [/queueing\/a and queueing\/b are awaited together/])
 })
 
+t.test('a connector that answers early holds up nobody', async (t) => {
+  const warningsWith = async (exporters: string): Promise<readonly string[]> => {
+    const { warnings } = await loadText(`
+receivers: { otlp: { protocols: { http: } } }
+connectors: { span_metrics: , span_metrics/b: }
+exporters: { debug: , queueing: { sending_queue: { enabled: true } } }
+service:
+  pipelines:
+    traces: { receivers: [otlp], exporters: [span_metrics, span_metrics/b${exporters}] }
+    metrics: { receivers: [span_metrics, span_metrics/b], exporters: [queueing] }
+`)
+    return warnings.map(renderFault).filter((text) => text.includes('pipelines.traces'))
+  }
+  t.same(await warningsWith(''), [])
+  t.same(await warningsWith(', queueing'), [])
+  t.match(await warningsWith(', debug'), [
+    /exporters: debug has no sending_queue: when it is slow or down, senders wait for it, and then send again to all/,
+  ])
+})
+
 t.test('what a factory says of its settings is told beside what the schema says', async (t) => {
   t.same(await faultsIn(around('processors:\n  batch: { send_batch_max_size: 7, timout: 1s }')), [
     'a.yaml:6:33: processors.batch.send_batch_max_size: found 7; accepted: at least 8192',

@@ -124,17 +124,23 @@ function unused(components: Components, pipelines: readonly Pipeline[], extensio
   )
 }
 
-/** Every destination of a pipeline is awaited before a sender is answered; one with a queue answers at once. */
+/** Every destination of a pipeline is awaited before a sender is answered; one with a queue answers at once, and so do some connectors. */
 function coupled({ exporters }: Pipeline): readonly Fault[] {
   const [first, ...others] = exporters
   if (first === undefined || others.length === 0) return []
-  const direct = exporters.filter(({ defined }) => !hasQueue(defined)).map(({ defined }) => defined.id)
+  const awaited = exporters.filter(({ defined }) => !answersEarly(defined))
+  const direct = awaited.filter(({ defined }) => !hasQueue(defined)).map(({ defined }) => defined.id)
   if (direct.length === 0) return []
+  const asOthers = awaited.length > 1 ? ' as the others have' : ''
   const message =
     direct.length === 1
-      ? `${direct[0]} has no sending_queue as the others have: when it is slow or down, senders wait for it, and then send again to all`
+      ? `${direct[0]} has no sending_queue${asOthers}: when it is slow or down, senders wait for it, and then send again to all`
       : `${direct.slice(0, -1).join(', ')} and ${direct.at(-1)} are awaited together: one that is slow or down holds up the others, and senders then send again to all`
   return [{ place: first.place, path: first.path.slice(0, -1), message }]
+}
+
+function answersEarly({ section, factory }: Defined): boolean {
+  return section === 'connectors' && (factory as ConnectorFactory | undefined)?.answersEarly === true
 }
 
 function hasQueue({ factory, config }: Defined): boolean {
