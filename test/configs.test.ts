@@ -16,6 +16,7 @@ import { agentsStory } from './agents-story.ts'
 import { httpBackend } from './backend.ts'
 import { edgeStory, gatewayStory } from './edge-and-gateway.ts'
 import { jsonSpan, postSpans, type Program, start } from './program.ts'
+import { spanMetricsStory } from './span-metrics-story.ts'
 import { traceProtocolStory } from './trace-protocol-story.ts'
 import { trustStory } from './trust-story.ts'
 
@@ -44,6 +45,13 @@ const stories: Readonly<Record<string, (t: Test) => Promise<void>>> = {
     agentsStory(
       t,
       (env) => running(t, 'agents.yaml', env),
+      (program, account) => stops(t, program, account),
+    ),
+
+  'span-metrics.yaml': (t) =>
+    spanMetricsStory(
+      t,
+      (env) => running(t, 'span-metrics.yaml', env),
       (program, account) => stops(t, program, account),
     ),
 
