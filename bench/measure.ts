@@ -78,11 +78,13 @@ export async function measure(options: RunOptions): Promise<Card> {
     const port = options.scenario.own?.port
     const folder = (parts.folder = await mkdtemp(join(tmpdir(), 'millrace-bench-')))
     const variables = { ...(await pickPorts()), ...(port === undefined ? {} : { BENCH_IN_PORT: port }), BENCH_FOLDER: folder }
-    if (options.scenario.backend)
+    const { backend, isAnswered } = options.scenario
+    if (backend || isAnswered === true)
       parts.counting = await Forked.start('counting-server.ts', ['--port', variables.BENCH_OUT_PORT, '--run', String(run)])
     if (options.program) parts.program = await startUnderTest(options.scenario, options.program, variables)
     parts.generator = await Forked.start('generator.ts', generatorArguments(options, run, variables))
-    return await measured(options, { program: parts.program, generator: parts.generator, counting: parts.counting }, loadAverage)
+    const counting = backend ? parts.counting : undefined
+    return await measured(options, { program: parts.program, generator: parts.generator, counting }, loadAverage)
   } finally {
     await parts.generator?.stop()
     await parts.program?.stop()

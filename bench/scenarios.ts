@@ -11,6 +11,8 @@ export interface Scenario {
   readonly pipeline: string
   /** Whether spans go on to the counting server; otherwise delivered is what was accepted. */
   readonly backend: boolean
+  /** What is made of the spans goes on to the counting server, which takes it and does not count. */
+  readonly isAnswered?: true
   /** A configuration of the user's own, for Millrace alone, and the port that it listens on where that is not ours to pick. */
   readonly own?: { readonly file: string; readonly port?: string }
   /** How many times less CPU than the Collector we mean to take. */
@@ -71,6 +73,13 @@ export const SCENARIOS: readonly Scenario[] = [
     spansPerRequest: 90,
   },
   { name: 'span-metrics', pipeline: 'otlp/http → span_metrics: three dimensions, explicit buckets → nop', backend: false, goal: 2.5 },
+  {
+    name: 'span-metrics-written',
+    pipeline: 'otlp/http → span_metrics: three dimensions, explicit buckets → prometheus_remote_write',
+    backend: false,
+    isAnswered: true,
+    goal: 2.5,
+  },
   { name: 'span-metrics-exponential', pipeline: 'the same with exponential histograms', backend: false, goal: 2.5 },
   { name: 'transform', pipeline: 'otlp/http → attributes: one set, one hashed, one deleted → nop', backend: false, goal: 2 },
 ]
