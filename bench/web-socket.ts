@@ -29,7 +29,7 @@ const ROOT = join(import.meta.dirname, '..')
 const NAMES = ['flat-start', 'flat-update', 'flat-metrics', 'flat-anomaly', 'flat-finish']
 const ENVELOPES = ['envelope-start', 'envelope-update', 'envelope-metrics', 'envelope-finish']
 const TEXTS = [...NAMES, ...ENVELOPES].map((name) =>
-  JSON.stringify(JSON.parse(readFileSync(join(ROOT, `core/mplp/fixtures/${name}.json`), 'utf8'))),
+  JSON.stringify({ ...(JSON.parse(readFileSync(join(ROOT, `core/mplp/fixtures/${name}.json`), 'utf8')) as object), security: undefined }),
 )
 
 /** Message `n` of the run: every nine are two executions of their own. */

@@ -55,5 +55,7 @@ export class KnownFacts {
 
 /** Without the slab in which its parts lie. */
 function kept(execution: Execution): Execution {
-  return { ...execution, resource: new Uint8Array(execution.resource) }
+  const resource = Buffer.allocUnsafeSlow(execution.resource.length)
+  resource.set(execution.resource)
+  return { ...execution, resource }
 }

@@ -32,7 +32,7 @@ const LARGE_BYTES = SLAB_BYTES / 4
 const LEAST_LIVE = 1 / 2
 /** What nobody has touched for so long is compressed; past so many bytes also what has been touched since, that first which was touched longest ago. */
 const COLD_MS = 10_000
-const MOST_WARM_BYTES = 16 * 1024 * 1024
+const MOST_WARM_BYTES = 8 * 1024 * 1024
 const LOOK_MS = 1000
 /** So many take less than a millisecond; then others have their turn. */
 const PACKED_AT_ONCE = 4
