@@ -1,9 +1,9 @@
 // The series of all edges of the graph, by sender: counts requests in them, writes what they are, forgets what is stale.
 
+import { setImmediate } from 'node:timers/promises'
 import { ANONYMOUS, type Origin } from '../../core/index.ts'
 import { parseDuration } from '../../core/factory.ts'
 import {
-  anyValue,
   ATTRIBUTES_TAG,
   attributesOf,
   type Beginning,
@@ -144,7 +144,7 @@ export class Edges {
 
   #labelsOf(edge: Edge): Label[] {
     const { dimensions, virtual_node_extra_label: hasVirtualNode } = this.#config
-    const labels: [string, string][] = [
+    const labels: Label[] = [
       ['client', edge.client],
       ['server', edge.server],
       ['connection_type', edge.connectionType],
@@ -154,7 +154,7 @@ export class Edges {
       if (edge.serverDimensions[i]) labels.push([`server_${name}`, edge.serverDimensions[i]])
     }
     if (hasVirtualNode && edge.virtualNode !== '') labels.push(['virtual_node', edge.virtualNode])
-    return labels.map(([key, value]) => [key, anyValue(value)])
+    return labels
   }
 
   /** Senders in turn; `flush` hands on what is written and is false where nothing is taken now. */
@@ -171,7 +171,10 @@ export class Edges {
           // The wall clock may have been set back: nothing ends before it begins.
           one.write(out, one.startUnixNano < unixNano ? one.startUnixNano : unixNano, unixNano)
           out.endPoint()
-          if (out.isLarge && !(await flush(origin))) return false
+          if (!out.isLarge) continue
+          if (!(await flush(origin))) return false
+          // Many series are written in pieces, between which others have their turn.
+          await setImmediate()
         }
       }
       if (!(await flush(origin))) return false

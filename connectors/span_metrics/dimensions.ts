@@ -2,15 +2,15 @@
 // into the attributes of a data point. span-metrics.ts asks for every span.
 
 import type { otlp } from '../../core/index.ts'
-import { anyValue, column, type KeyTable, type Label } from '../../core/series/index.ts'
+import { column, type KeyTable, type Label } from '../../core/series/index.ts'
 import { type FoundAttribute, resourceAttribute, spanAttribute } from '../../core/traces/index.ts'
 import { globPattern } from './glob.ts'
 import type { DimensionConfig } from './schema.ts'
 
-/** A dimension of one metric: the number of its name, and the body of the AnyValue that it is otherwise. */
+/** A dimension of one metric: the number of its name, and what it is otherwise. */
 interface Named {
   readonly name: number
-  readonly otherwise: Buffer | undefined
+  readonly otherwise: string | undefined
 }
 /** What tells the series of one metric apart. */
 export interface Dimensions {
@@ -43,7 +43,7 @@ export class Names {
       if (name !== undefined) {
         const number = this.#numberOf(name)
         named.delete(number)
-        named.set(number, { name: number, otherwise: value === undefined ? undefined : anyValue(value) })
+        named.set(number, { name: number, otherwise: value })
       } else globs.push(globPattern(glob!))
     }
     this.#globs.push(...globs)
@@ -133,7 +133,7 @@ export class Names {
     return verdict
   }
 
-  /** The dimensions of one metric that the span has, or that have a default: keys, and bodies of AnyValues. */
+  /** The dimensions of one metric that the span has, or that have a default. */
   *of({ named, globs }: Dimensions, bytes: Buffer): Generator<Label> {
     for (const { name, otherwise } of named) {
       const value = this.from[name]! < 0 ? otherwise : bytes.subarray(this.from[name], this.to[name])

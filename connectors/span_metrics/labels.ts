@@ -1,6 +1,6 @@
 // The attributes of the series that a span is counted in: the five that every series has, and the dimensions. Made once for each series.
 
-import { anyValue, type Label } from '../../core/series/index.ts'
+import type { Label } from '../../core/series/index.ts'
 import type { Config } from './schema.ts'
 
 /** What of a span makes the five, and what else stands with them. */
@@ -23,13 +23,13 @@ const STATUSES = ['UNSET', 'OK', 'ERROR']
 
 export class Labels {
   readonly #excluded: ReadonlySet<string>
-  readonly #instanceId: Buffer
+  readonly #instanceId: string
   readonly #hasMethod: boolean
 
   /** `instanceId` tells what this process counts from what another does. */
   constructor(config: Config, instanceId: string) {
     this.#excluded = new Set(config.exclude_dimensions)
-    this.#instanceId = anyValue(instanceId)
+    this.#instanceId = instanceId
     this.#hasMethod = config.enable_metrics_sampling_method
   }
 
@@ -37,18 +37,18 @@ export class Labels {
     yield* this.#own(facts)
     const { scope, isExtrapolated } = facts
     if (scope !== undefined) {
-      yield ['span.instrumentation.scope.name', anyValue(scope.name)]
-      if (scope.version !== '') yield ['span.instrumentation.scope.version', anyValue(scope.version)]
+      yield ['span.instrumentation.scope.name', scope.name]
+      if (scope.version !== '') yield ['span.instrumentation.scope.version', scope.version]
     }
-    if (this.#hasMethod) yield ['sampling.method', anyValue(isExtrapolated ? 'extrapolated' : 'counted')]
+    if (this.#hasMethod) yield ['sampling.method', isExtrapolated ? 'extrapolated' : 'counted']
   }
 
   *#own({ service, name, kind, status }: Facts): Generator<Label> {
     const own = [
-      ['service.name', anyValue(service)],
-      ['span.name', anyValue(name)],
-      ['span.kind', anyValue(textOf('SPAN_KIND_', KINDS, kind))],
-      ['status.code', anyValue(textOf('STATUS_CODE_', STATUSES, status))],
+      ['service.name', service],
+      ['span.name', name],
+      ['span.kind', textOf('SPAN_KIND_', KINDS, kind)],
+      ['status.code', textOf('STATUS_CODE_', STATUSES, status)],
       ['collector.instance.id', this.#instanceId],
     ] as const
     for (const label of own) if (!this.#excluded.has(label[0])) yield label

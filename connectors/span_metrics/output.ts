@@ -2,6 +2,7 @@
 //
 // A cumulative request that was not taken is not sent again: the next says all that it said. A delta request is, before anything else.
 
+import { setImmediate } from 'node:timers/promises'
 import { type Batch, type Consumer, type Settings, RetryableError, asConsumeError } from '../../core/index.ts'
 import { DELTA, type MetricHead, MetricsRequest, type Series } from '../../core/series/index.ts'
 import { parseDuration } from '../../core/factory.ts'
@@ -99,7 +100,10 @@ export class Output {
       series.write(out, this.#startOf(resource, head, key, series, unixNano), unixNano)
       out.endPoint()
       if (this.#isDelta) this.#options.store.remove(all, key)
-      if (out.isLarge && !(await this.#send(resource, round))) return false
+      if (!out.isLarge) continue
+      if (!(await this.#send(resource, round))) return false
+      // Many series are written in pieces, between which others have their turn.
+      await setImmediate()
     }
     return true
   }

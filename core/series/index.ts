@@ -2,7 +2,7 @@
 
 export { ExponentialHistogram } from './exponential-histogram.ts'
 export { KeyTable } from './key-table.ts'
-export { anyValue, asText, attributesOf, keyOf, type Label, overflowAttributes } from './labels.ts'
+export { asText, attributesOf, keyOf, type Label, overflowAttributes } from './labels.ts'
 export { ATTRIBUTES_TAG, CUMULATIVE, DELTA, type MetricHead, MetricsRequest, type Temporality } from './metrics-request.ts'
 export { OriginKeys } from './origin-keys.ts'
 export { Periodic, type PeriodicOptions } from './periodic.ts'

@@ -3,17 +3,11 @@
 import { readAnyValue, writeAnyValue } from '../otlp/any-value.ts'
 import { ByteWriter } from '../otlp/byte-writer.ts'
 
-/** An attribute of a series: its key, and the body of its AnyValue. */
-export type Label = readonly [key: string, value: Buffer]
+/** An attribute of a series: its key, and a text, or the body of an AnyValue. */
+export type Label = readonly [key: string, value: string | Buffer]
 
 /** The attribute that says so: an overflow series has no others. */
 const OVERFLOW = 'otel.metric.overflow'
-
-export function anyValue(text: string): Buffer {
-  const out = new ByteWriter(text.length + 8)
-  writeAnyValue(out, text)
-  return out.copy()
-}
 
 /**
  * The text of an AnyValue, by which values are told apart: in Prometheus labels are texts, so the number 200 and the text `200` are one series
@@ -35,7 +29,7 @@ export function asText(body: Buffer): string {
 export function keyOf(labels: readonly Label[]): string {
   let key = ''
   for (const [name, value] of labels) {
-    const text = asText(value)
+    const text = typeof value === 'string' ? value : asText(value)
     key += `${name.length}:${name}${text.length}:${text}`
   }
   return key
@@ -47,7 +41,11 @@ export function attributesOf(tag: number, labels: readonly Label[]): string {
   for (const [key, value] of new Map(labels)) {
     const body = out.begin(tag)
     out.text(0x0a, key)
-    out.field(0x12, value)
+    if (typeof value === 'string') {
+      const inner = out.begin(0x12)
+      out.text(0x0a, value)
+      out.end(inner)
+    } else out.field(0x12, value)
     out.end(body)
   }
   return out.bytes.toString('latin1', 0, out.at)
