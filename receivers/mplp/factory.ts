@@ -2,6 +2,7 @@
 /* oxlint-disable typescript/no-unnecessary-type-assertion -- they let declarations be made from this file alone */
 
 import {
+  addressFaults,
   authSchema,
   type ConfigFault,
   type ConfigOf,
@@ -9,15 +10,10 @@ import {
   corsSchema,
   executionsSchema,
   type ExecutionsSchema,
-  LISTEN_ACCEPTED,
-  listenAddressOf,
-  parseDuration,
-  quoted,
+  faultsUnder,
+  protocolFaults,
   type ReceiverFactory,
-  rolesFaults,
-  serverTlsFaults,
   serverTlsSchema,
-  trustFaults,
   trustSchema,
   webSocketFaults,
   webSocketSchema,
@@ -155,34 +151,17 @@ export const schema = {
 
 export type MplpConfig = ConfigOf<typeof schema>
 
-/** What roles may be for, beside messages. */
-const ACTS: ReadonlySet<string> = new Set(['executions:read'])
-const MESSAGES: ReadonlySet<string> = new Set(['start', 'update', 'finish', 'metrics', 'anomaly'])
-
 function check(config: MplpConfig): readonly ConfigFault[] {
-  const { endpoint, websocket, grpc, tls, auth, cors, trust, remember, max_request_body_size, max_in_flight_bytes } = config
-  const faults: ConfigFault[] = []
-  if (listenAddressOf(endpoint, 'tcp') === undefined)
-    faults.push({ path: ['endpoint'], message: `found ${quoted(endpoint)}; accepted: ${LISTEN_ACCEPTED}` })
-  for (const [key, at] of Object.entries({ websocket: websocket?.endpoint, grpc: grpc?.endpoint })) {
-    if (at !== undefined && listenAddressOf(at, 'tcp') === undefined)
-      faults.push({ path: [key, 'endpoint'], message: `found ${quoted(at)}; accepted: ${LISTEN_ACCEPTED}` })
-  }
+  const { websocket, grpc, cors, max_request_body_size, max_in_flight_bytes } = config
+  const faults = [...protocolFaults(config)]
   if (max_in_flight_bytes < max_request_body_size) {
     const message = `${max_in_flight_bytes} is less than the largest request may have (${max_request_body_size} bytes)`
     faults.push({ path: ['max_in_flight_bytes'], message })
   }
-  const under = (keys: readonly string[], found: readonly ConfigFault[]): void =>
-    void faults.push(...found.map(({ path, message }) => ({ path: [...keys, ...path], message })))
-  if (websocket !== undefined) under(['websocket'], webSocketFaults(websocket))
-  if (tls !== undefined) under(['tls'], serverTlsFaults(tls))
-  if (cors !== undefined) under(['cors'], corsFaults(cors))
-  if (auth?.roles !== undefined) under(['auth', 'roles'], rolesFaults(auth.roles, { messages: MESSAGES, acts: ACTS }))
-  if (trust !== undefined) under(['trust'], trustFaults(trust))
-  if (trust?.timestamp === 'required' && parseDuration(remember.for) < parseDuration(trust.max_age) + parseDuration(trust.max_ahead)) {
-    const message = `found ${quoted(remember.for)}; accepted: at least trust.max_age and trust.max_ahead together, or a message can be replayed`
-    faults.push({ path: ['remember', 'for'], message })
-  }
+  if (cors !== undefined) faults.push(...faultsUnder(['cors'], corsFaults(cors)))
+  if (websocket !== undefined)
+    faults.push(...faultsUnder(['websocket'], [...addressFaults(websocket.endpoint), ...webSocketFaults(websocket)]))
+  if (grpc !== undefined) faults.push(...faultsUnder(['grpc'], addressFaults(grpc.endpoint)))
   return faults
 }
 

@@ -7,15 +7,9 @@ import {
   type ConfigOf,
   executionsSchema,
   type ExecutionsSchema,
-  LISTEN_ACCEPTED,
-  listenAddressOf,
-  parseDuration,
-  quoted,
+  protocolFaults,
   type ReceiverFactory,
-  rolesFaults,
-  serverTlsFaults,
   serverTlsSchema,
-  trustFaults,
   trustSchema,
   webSocketFaults,
   webSocketSchema,
@@ -65,27 +59,12 @@ export const schema = {
 
 export type ReceiverConfig = ConfigOf<typeof schema>
 
-/** What roles may be for, beside messages and signals. */
-const ACTS: ReadonlySet<string> = new Set(['executions:read'])
-const MESSAGES: ReadonlySet<string> = new Set(['start', 'update', 'finish', 'metrics', 'anomaly'])
-
 function check(config: ReceiverConfig): readonly ConfigFault[] {
-  const { endpoint, tls, auth, trust, remember, max_message_size, max_in_flight_bytes } = config
-  const faults: ConfigFault[] = [...webSocketFaults(config)]
-  if (listenAddressOf(endpoint, 'tcp') === undefined)
-    faults.push({ path: ['endpoint'], message: `found ${quoted(endpoint)}; accepted: ${LISTEN_ACCEPTED}` })
+  const { max_message_size, max_in_flight_bytes } = config
+  const faults = [...webSocketFaults(config), ...protocolFaults(config)]
   if (max_in_flight_bytes < max_message_size) {
     const message = `${max_in_flight_bytes} is less than the largest message may have (${max_message_size} bytes)`
     faults.push({ path: ['max_in_flight_bytes'], message })
-  }
-  const under = (keys: readonly string[], found: readonly ConfigFault[]): void =>
-    void faults.push(...found.map(({ path, message }) => ({ path: [...keys, ...path], message })))
-  if (tls !== undefined) under(['tls'], serverTlsFaults(tls))
-  if (auth?.roles !== undefined) under(['auth', 'roles'], rolesFaults(auth.roles, { messages: MESSAGES, acts: ACTS }))
-  if (trust !== undefined) under(['trust'], trustFaults(trust))
-  if (trust?.timestamp === 'required' && parseDuration(remember.for) < parseDuration(trust.max_age) + parseDuration(trust.max_ahead)) {
-    const message = `found ${quoted(remember.for)}; accepted: at least trust.max_age and trust.max_ahead together, or a message can be replayed`
-    faults.push({ path: ['remember', 'for'], message })
   }
   return faults
 }
