@@ -52,6 +52,7 @@ export interface Extension extends Lifecycle {}
 
 /** What an extension can do for other components, by the name under which they ask for it. A plugin adds its own by declaration merging. */
 export interface Capabilities {
+  anomaly_model: AnomalyModel
   audit: Auditor
   client_auth: ClientAuthenticator
   server_auth: ServerAuthenticator
@@ -64,7 +65,6 @@ export interface ClientAuthenticator extends Extension {
   /** Asked before every attempt. Rejects with RetryableError where no credentials can be had now. */
   headers(): Promise<Readonly<Record<string, string>>>
   /** The destination said 401 or UNAUTHENTICATED: whatever was remembered is worth nothing. */
-  anomaly_model: AnomalyModel
   refused?(): void
 }
 /** Says who a sender is. */
