@@ -7,6 +7,8 @@ export type ConnectionType = '' | 'messaging_system' | 'database' | 'virtual_nod
 
 export interface Edge {
   readonly origin: Origin
+  /** Of equal origins the same. */
+  readonly originKey: string
   connectionType: ConnectionType
   /** Names of services; empty as long as that side has sent no span. */
   client: string
@@ -29,9 +31,10 @@ export interface Edge {
   sinceMs: number
 }
 
-export function emptyEdge(origin: Origin, sinceMs: number): Edge {
+export function emptyEdge(origin: Origin, originKey: string, sinceMs: number): Edge {
   return {
     origin,
+    originKey,
     connectionType: '',
     client: '',
     server: '',

@@ -116,9 +116,8 @@ export class ServiceGraph implements Connector {
   }
 
   #addClient(around: Around, span: number, isMessage: boolean): void {
-    const { index, resource, now } = around
-    const key = keyOf(around, span, index.items[span * column.ITEM_STRIDE + column.SPAN_ID]!)
-    const edge = this.#waiting.take(key) ?? emptyEdge(around.origin, now)
+    const { index, resource } = around
+    const edge = this.#edgeOf(around, span, index.items[span * column.ITEM_STRIDE + column.SPAN_ID]!)
     const attributes = this.#attributes
     if (isMessage) edge.connectionType = 'messaging_system'
     edge.client = around.service
@@ -135,14 +134,13 @@ export class ServiceGraph implements Connector {
       edge.server = database
       edge.serverSeconds = edge.clientSeconds
     }
-    this.#settle(around, key, edge)
+    this.#settle(around, edge)
   }
 
   #addServer(around: Around, span: number, isMessage: boolean): void {
     const { index, resource, now } = around
     const parent = index.items[span * column.ITEM_STRIDE + column.SPAN_PARENT_ID]!
-    const key = parent < 0 ? '' : keyOf(around, span, parent)
-    const edge = this.#waiting.take(key) ?? emptyEdge(around.origin, now)
+    const edge = parent < 0 ? emptyEdge(around.origin, around.originKey, now) : this.#edgeOf(around, span, parent)
     if (isMessage) edge.connectionType = 'messaging_system'
     edge.server = around.service
     edge.serverSeconds = secondsOf(index, span)
@@ -150,7 +148,7 @@ export class ServiceGraph implements Connector {
     edge.failed ||= statusCodeOf(index, span) === ERROR
     edge.weight = this.#weight.of(index, span)
     edge.serverDimensions = this.#attributes.dimensions(index, resource, span)
-    if (parent >= 0) return this.#settle(around, key, edge)
+    if (parent >= 0) return this.#settle(around, edge)
     // Nobody that sends spans has called it: a browser, say, or a person.
     edge.client = 'user'
     edge.connectionType = 'virtual_node'
@@ -158,9 +156,15 @@ export class ServiceGraph implements Connector {
     this.#edges.complete(edge, around.unixNano, now)
   }
 
-  #settle({ unixNano, now }: Around, key: string, edge: Edge): void {
+  /** That of the client's span with this id, as far as it has come; new where nothing has. Settling it must follow. */
+  #edgeOf({ index, origin, originKey, now }: Around, span: number, spanId: number): Edge {
+    const traceId = index.items[span * column.ITEM_STRIDE + column.SPAN_TRACE_ID]!
+    return this.#waiting.take(index.view, traceId, spanId, originKey) ?? emptyEdge(origin, originKey, now)
+  }
+
+  #settle({ unixNano, now }: Around, edge: Edge): void {
     if (edge.client !== '' && edge.server !== '') return this.#edges.complete(edge, unixNano, now)
-    if (this.#waiting.put(key, edge)) return
+    if (this.#waiting.put(edge)) return
     this.#dropped++
     this.#edges.lone(edge, 'dropped', unixNano, now)
   }
@@ -205,12 +209,6 @@ export class ServiceGraph implements Connector {
       return !isForNow
     }
   }
-}
-
-/** What the two spans of a request have in common. Tenants are apart. */
-function keyOf({ index: { items, bytes }, originKey }: Around, span: number, spanId: number): string {
-  const traceId = items[span * column.ITEM_STRIDE + column.SPAN_TRACE_ID]!
-  return bytes.toString('latin1', traceId, traceId + 16) + bytes.toString('latin1', spanId, spanId + 8) + originKey
 }
 
 /** Empty where it has none. */
