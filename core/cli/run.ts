@@ -33,7 +33,8 @@ export async function run(
   const [loaded, { startService }] = await Promise.all([loadPrinting(files, builtIn, terminal), import('../pipeline/service.ts')])
   if (loaded === undefined) return INVALID_CONFIGURATION
   const { config } = loaded
-  if ([...config.receivers.values()].some(({ factory }) => factory.makesObjects)) terminal.growYoungGeneration?.()
+  const components = [...config.receivers.values(), ...config.exporters.values()]
+  if (components.some(({ factory }) => factory.makesObjects)) terminal.growYoungGeneration?.()
   const redact = redactor(loaded.secrets)
   const err = (text: string): void => terminal.err(redact(text))
   endOnStrayErrors(err)

@@ -6,7 +6,7 @@ import { TestClock } from '../testing/index.ts'
 import { type Converted, DeltaToCumulative } from './delta.ts'
 import { at, attributes, type Envelope, NEW_YEAR_MS, otlpRequest, shown } from './fixtures/otlp.ts'
 import type { Point } from './point.ts'
-import { Translator } from './translate.ts'
+import { asPoints, Translator } from './translate.ts'
 
 const OPTIONS = { maxStreams: 100, maxStaleMs: 1000 }
 
@@ -29,7 +29,9 @@ function pointsOf({ batch }: Converted): Point[] {
     maxStreams: 100,
   } as const
   const points: Point[] = []
-  for (const chunk of batch.chunks) new Translator(options, new TestClock()).translate(chunk, (point) => points.push(point))
+  const translator = new Translator(options, new TestClock())
+  const taker = asPoints(translator.streams.symbols, (point) => points.push(point))
+  for (const chunk of batch.chunks) translator.translate(chunk, taker)
   return points
 }
 const linesOf = (converted: Converted): string[] => pointsOf(converted).flatMap(shown)

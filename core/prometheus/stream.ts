@@ -48,6 +48,8 @@ export class Stream {
   /** Set by whoever writes requests: which one it was in last, and where. */
   round = -1
   slot = 0
+  segment = 0
+  place = 0
   /** Whether it is a `target_info`, which no data point of OTLP stands behind. And the time it was last said at. */
   isTarget = false
   saidMs: number = -Infinity

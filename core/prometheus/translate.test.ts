@@ -5,7 +5,7 @@ import { TestClock } from '../testing/index.ts'
 import { at, attributes, type Envelope, NEW_YEAR_MS, otlpRequest, shown } from './fixtures/otlp.ts'
 import { exemplarsByBucket, type Point } from './point.ts'
 import type { TranslationOptions } from './options.ts'
-import { type Refusals, Translator } from './translate.ts'
+import { asPoints, type Refusals, Translator } from './translate.ts'
 
 const OPTIONS: TranslationOptions = {
   strategy: 'UnderscoreEscapingWithSuffixes',
@@ -17,9 +17,13 @@ const OPTIONS: TranslationOptions = {
   maxStreams: 1000,
 }
 
+function translateAll(translator: Translator, chunk: Uint8Array, take: (point: Point) => void): Refusals {
+  return translator.translate(chunk, asPoints(translator.streams.symbols, take))
+}
+
 function points(metrics: readonly object[], options: Partial<TranslationOptions> = {}, envelope: Envelope = {}): Point[] & Refusals {
   const all: Point[] = []
-  const refusals = new Translator({ ...OPTIONS, ...options }, new TestClock()).translate(otlpRequest(metrics, envelope), (point) =>
+  const refusals = translateAll(new Translator({ ...OPTIONS, ...options }, new TestClock()), otlpRequest(metrics, envelope), (point) =>
     all.push(point),
   )
   return Object.assign(all, refusals)
@@ -152,7 +156,8 @@ t.test('target_info is said again every half minute while points come, and never
   const translator = new Translator(OPTIONS, new TestClock())
   const targets: number[] = []
   for (const ms of [0, 10_000, 30_000, 20_000, 59_999, 60_000])
-    translator.translate(
+    translateAll(
+      translator,
       otlpRequest([gauge('g', '', { timeUnixNano: at(ms) })], { resource: { 'service.name': 'a', x: 'y' } }),
       (point) => {
         if (point.stream.family.type === 'info') targets.push(point.timestampMs - NEW_YEAR_MS)
@@ -286,7 +291,7 @@ t.test('delta temporality is refused by name, and so is none at all', async (t) 
 t.test('a point without a recorded value ends every series of its stream', async (t) => {
   const translator = new Translator(OPTIONS, new TestClock())
   const seen: string[] = []
-  const feed = (metric: object): void => void translator.translate(otlpRequest([metric]), (point) => seen.push(...shown(point)))
+  const feed = (metric: object): void => void translateAll(translator, otlpRequest([metric]), (point) => seen.push(...shown(point)))
   const histogram = (point: object): object => ({
     name: 'h',
     histogram: { aggregationTemporality: 2, dataPoints: [{ timeUnixNano: at(1), ...point }] },
@@ -339,7 +344,7 @@ t.test('a stream is one whatever the order of its attributes, and is found again
     { b: '2', a: '1' },
     { a: '1', b: '2' },
   ])
-    translator.translate(otlpRequest([gauge('g', '', { attributes: attributes(order) })]), ({ stream }) => streams.add(stream))
+    translateAll(translator, otlpRequest([gauge('g', '', { attributes: attributes(order) })]), ({ stream }) => streams.add(stream))
   t.equal(streams.size, 1)
   t.equal(translator.streams.size, 1)
 })
@@ -350,21 +355,21 @@ t.test('what is remembered is bounded: all is found anew, or more is refused', a
   const cache = new Translator({ ...OPTIONS, maxStreams: 10 }, new TestClock())
   for (let from = 0; from < 100; from += 10)
     t.match(
-      cache.translate(many(from), () => {}),
+      translateAll(cache, many(from), () => {}),
       { count: 0 },
     )
   t.ok(cache.streams.size <= 20)
   const kept = new Translator({ ...OPTIONS, maxStreams: 15 }, new TestClock(), true)
   t.match(
-    kept.translate(many(0), () => {}),
+    translateAll(kept, many(0), () => {}),
     { count: 0 },
   )
   t.match(
-    kept.translate(many(10), () => {}),
+    translateAll(kept, many(10), () => {}),
     { count: 5, reason: /15 streams already/ },
   )
   t.match(
-    kept.translate(many(0), () => {}),
+    translateAll(kept, many(0), () => {}),
     { count: 0 },
     'those that are known go on',
   )
@@ -373,7 +378,8 @@ t.test('what is remembered is bounded: all is found anew, or more is refused', a
 t.test('streams of which nothing comes are forgotten, and their texts', async (t) => {
   const clock = new TestClock()
   const translator = new Translator(OPTIONS, clock)
-  const feed = (a: string): void => void translator.translate(otlpRequest([gauge('g', '', { attributes: attributes({ a }) })]), () => {})
+  const feed = (a: string): void =>
+    void translateAll(translator, otlpRequest([gauge('g', '', { attributes: attributes({ a }) })]), () => {})
   feed('old')
   await clock.advance(400_000)
   feed('new')

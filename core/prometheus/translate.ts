@@ -13,12 +13,32 @@ import type { TranslationOptions } from './options.ts'
 import { type Exemplar, NO_EXEMPLARS, Point } from './point.ts'
 import type { Family, Stream } from './stream.ts'
 import { type MetricEntry, type ScopeEntry, StreamTable } from './stream-table.ts'
+import type { Symbols } from './symbols.ts'
 
 export interface Refusals {
   /** Data points. */
   count: number
   /** Of the first of them; empty where there is none. */
   reason: string
+}
+
+/** What is told of every point, in their order. */
+export interface Taker {
+  /** A point of one series that has a value and nothing else, which nearly all are: no object is made for it. `startMs` as of a Point. */
+  number(stream: Stream, timestampMs: number, startMs: number, value: number): void
+  point(point: Point): void
+}
+
+/** For whoever wants objects of all. */
+export function asPoints(symbols: Symbols, take: (point: Point) => void): Taker {
+  return {
+    point: take,
+    number: (stream, timestampMs, startMs, value) => take(numberPoint(symbols, stream, timestampMs, startMs, value)),
+  }
+}
+
+export function numberPoint(symbols: Symbols, stream: Stream, timestampMs: number, startMs: number, value: number): Point {
+  return new Point(stream, timestampMs, startMs, [stream.single(symbols)], [value], undefined, undefined, false, NO_EXEMPLARS)
 }
 
 /** A bit of the flags: the series ends here. */
@@ -48,13 +68,13 @@ export class Translator {
     this.#nextSweepMs = clock.monotonicMs() + FORGET_MS
   }
 
-  /** Calls `take` with every point of the chunk. Synchronous. */
-  translate(chunk: Uint8Array, take: (point: Point) => void): Refusals {
+  /** Hands every point of the chunk to `taker`. Synchronous. */
+  translate(chunk: Uint8Array, taker: Taker): Refusals {
     const refusals: Refusals = { count: 0, reason: '' }
     const index = indexChunk('metrics', chunk)
     this.#nowMs = this.#clock.monotonicMs()
     this.#tidy()
-    for (let scope = 0; scope < index.scopeCount; scope++) this.#scope(index, scope, refusals, take)
+    for (let scope = 0; scope < index.scopeCount; scope++) this.#scope(index, scope, refusals, taker)
     return refusals
   }
 
@@ -67,28 +87,28 @@ export class Translator {
     if (this.streams.isFull) this.streams.clear()
   }
 
-  #scope(index: RequestIndex, scope: number, refusals: Refusals, take: (point: Point) => void): void {
+  #scope(index: RequestIndex, scope: number, refusals: Refusals, taker: Taker): void {
     const row = scope * column.ENVELOPE_STRIDE
     const first = index.scopes[row + column.CHILD_FIRST]!
     const end = index.scopes[row + column.CHILD_END]!
     if (first === end) return
     const entry = this.streams.scope(index, scope)
     let latestMs = 0
-    for (let metric = first; metric < end; metric++) latestMs = Math.max(latestMs, this.#metric(index, entry, metric, refusals, take))
-    this.#target(entry, latestMs, take)
+    for (let metric = first; metric < end; metric++) latestMs = Math.max(latestMs, this.#metric(index, entry, metric, refusals, taker))
+    this.#target(entry, latestMs, taker)
   }
 
   /** Once in a while, at the time of the latest point, and never back in time. */
-  #target({ target }: ScopeEntry, timestampMs: number, take: (point: Point) => void): void {
+  #target({ target }: ScopeEntry, timestampMs: number, taker: Taker): void {
     if (target === undefined || timestampMs === 0) return
     target.seenMs = this.#nowMs
     if (timestampMs < target.saidMs + TARGET_INFO_MS) return
     target.saidMs = timestampMs
-    take(new Point(target, timestampMs, 0, [target.single(this.streams.symbols)], ONE, undefined, undefined, false, NO_EXEMPLARS))
+    taker.number(target, timestampMs, 0, 1)
   }
 
   /** Returns the latest time of its points. */
-  #metric(index: RequestIndex, scope: ScopeEntry, metric: number, refusals: Refusals, take: (point: Point) => void): number {
+  #metric(index: RequestIndex, scope: ScopeEntry, metric: number, refusals: Refusals, taker: Taker): number {
     const m = metric * column.METRIC_STRIDE
     const first = index.metrics[m + column.CHILD_FIRST]!
     const end = index.metrics[m + column.CHILD_END]!
@@ -103,7 +123,7 @@ export class Translator {
     let latestMs = 0
     for (let item = first; item < end; item++) {
       const timestampMs = fields.msAt(index.view, index.items[item * column.ITEM_STRIDE + column.POINT_TIME] ?? -1)
-      const why = timestampMs === 0 ? 'a point has no time' : this.#point(index, scope, entry, family, item, timestampMs, take)
+      const why = timestampMs === 0 ? 'a point has no time' : this.#point(index, scope, entry, family, item, timestampMs, taker)
       if (why !== undefined) refuse(refusals, index, m, 1, why)
       else if (timestampMs > latestMs) latestMs = timestampMs
     }
@@ -118,7 +138,7 @@ export class Translator {
     family: Family,
     item: number,
     timestampMs: number,
-    take: (point: Point) => void,
+    taker: Taker,
   ): string | undefined {
     const { streams } = this
     const key = streams.keyOf(index, item)
@@ -128,13 +148,13 @@ export class Translator {
       stream = streams.add(scope, metric, family, index, item, key)
     }
     stream.seenMs = this.#nowMs
-    const made = this.#made(index, stream, item, timestampMs)
-    if (typeof made === 'string') return made
-    take(made)
+    const made = this.#made(index, stream, item, timestampMs, taker)
+    if (made === undefined || typeof made === 'string') return made
+    taker.point(made)
     return undefined
   }
 
-  #made(index: RequestIndex, stream: Stream, item: number, timestampMs: number): Point | string {
+  #made(index: RequestIndex, stream: Stream, item: number, timestampMs: number, taker: Taker): Point | string | undefined {
     switch (index.metrics[index.items[item * column.ITEM_STRIDE + column.PARENT]! * column.METRIC_STRIDE + column.METRIC_KIND]) {
       case column.HISTOGRAM:
         return this.#histogram(index, stream, item, timestampMs)
@@ -143,11 +163,11 @@ export class Translator {
       case column.SUMMARY:
         return this.#summary(index, stream, item, timestampMs)
       default:
-        return this.#number(index, stream, item, timestampMs)
+        return this.#number(index, stream, item, timestampMs, taker)
     }
   }
 
-  #number(index: RequestIndex, stream: Stream, item: number, timestampMs: number): Point | string {
+  #number(index: RequestIndex, stream: Stream, item: number, timestampMs: number, taker: Taker): Point | string | undefined {
     const row = item * column.ITEM_STRIDE
     const { items, view } = index
     const double = items[row + column.POINT_DOUBLE]!
@@ -167,6 +187,10 @@ export class Translator {
     if (double < 0 && int < 0 && !isStale) return 'a point has no value'
     const value = double >= 0 ? view.getFloat64(double, true) : int >= 0 ? fields.int64At(view, int) : 0
     const startMs = isCounter ? fields.msAt(view, items[row + column.POINT_START_TIME]!) : 0
+    if (!isStale && exemplars === NO_EXEMPLARS) {
+      taker.number(stream, timestampMs, startMs, value)
+      return undefined
+    }
     const series = [stream.single(this.streams.symbols)]
     return new Point(stream, timestampMs, startMs, series, [value], undefined, undefined, isStale, exemplars)
   }
@@ -280,8 +304,6 @@ export class Translator {
     return new Point(stream, timestampMs, startMs, layout.series, values, undefined, layout, false, NO_EXEMPLARS)
   }
 }
-
-const ONE: readonly number[] = [1]
 
 /** Whether a gauge's or sum's point has nothing but its times, its value and its attributes: then its length says so. */
 function isPlain({ items, attributes }: RequestIndex, row: number): boolean {

@@ -100,6 +100,7 @@ export const factory: ExporterFactory<typeof schema> = defineExporter({
   type: 'prometheus',
   signals: ['metrics'],
   stability: 'beta',
+  makesObjects: true,
   schema,
   check,
   async create(config, settings) {

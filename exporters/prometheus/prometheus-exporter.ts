@@ -11,7 +11,16 @@ import {
   type Prepared,
   type Settings,
 } from '../../core/index.ts'
-import { DeltaToCumulative, deltaOptionsOf, type Point, type Stream, translationOf, Translator } from '../../core/prometheus/index.ts'
+import {
+  asPoints,
+  DeltaToCumulative,
+  deltaOptionsOf,
+  type Point,
+  type Stream,
+  type Taker,
+  translationOf,
+  Translator,
+} from '../../core/prometheus/index.ts'
 import type { PrometheusConfig } from './factory.ts'
 import { familiesOf } from './families.ts'
 import { Page } from './page.ts'
@@ -25,6 +34,7 @@ export class PrometheusExporter implements Exporter {
   readonly #deltas: DeltaToCumulative | undefined
   readonly #expirationMs: number
   readonly #latest = new Map<Stream, Point>()
+  readonly #taker: Taker
   readonly #page: Page
   readonly #told = new Set<string>()
 
@@ -33,6 +43,7 @@ export class PrometheusExporter implements Exporter {
     this.#settings = settings
     const options = translationOf(config, { constantLabels: config.const_labels, maxStreams: config.max_series })
     this.#translator = new Translator(options, clock, true)
+    this.#taker = asPoints(this.#translator.streams.symbols, (point) => this.#keep(point))
     this.#deltas = config.delta === 'convert' ? new DeltaToCumulative(deltaOptionsOf(config), clock) : undefined
     this.#expirationMs = parseDuration(config.metric_expiration)
     this.#page = new Page(config, settings, () => this.#families())
@@ -60,7 +71,7 @@ export class PrometheusExporter implements Exporter {
     const chunks = new Map<number, ConsumeError>()
     let refused = 0
     for (const [i, chunk] of batch.chunks.entries()) {
-      const { count, reason } = this.#translator.translate(chunk, (point) => this.#keep(point))
+      const { count, reason } = this.#translator.translate(chunk, this.#taker)
       if (count === 0) continue
       refused += count
       const whole = count === (batch.chunks.length === 1 ? batch.count : otlp.countItems('metrics', chunk))

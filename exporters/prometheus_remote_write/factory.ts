@@ -161,6 +161,7 @@ export const factory: ExporterFactory<typeof schema> = {
   signals: ['metrics'],
   stability: 'beta',
   keepsOrder: true,
+  makesObjects: true,
   schema,
   check,
   async create(config, settings) {

@@ -7,7 +7,7 @@
 //   Exemplar       { repeated Label labels = 1; double value = 2; int64 timestamp = 3; }
 //   MetricMetadata { MetricType type = 1; string metric_family_name = 2; string help = 4; string unit = 5; }
 
-import type { Exemplar, Family, FamilyType, Point, Series } from '../../core/prometheus/index.ts'
+import type { Exemplar, Family, FamilyType, Point, Series, Stream } from '../../core/prometheus/index.ts'
 import { Bytes, type Counts, exemplarsOf, type Message, runsOf, varintSize, writeHistogram } from './message.ts'
 
 const METADATA_TYPE: Readonly<Record<FamilyType, number>> = {
@@ -42,9 +42,28 @@ export class MessageV1 implements Message {
     return this.#out.at
   }
 
+  /** Its length is known before it is written. */
+  number(series: Series, { family }: Stream, timestampMs: number, _startMs: number, value: number): void {
+    this.#metadata?.note(family)
+    const out = this.#out
+    const labels = labelsOf(series)
+    const sampleLength = 10 + timeSize(timestampMs)
+    const length = labels.length + 2 + sampleLength
+    out.reserve(length + 8)
+    out.bytes[out.at++] = 0x0a
+    out.varint(length)
+    out.raw(labels)
+    out.bytes[out.at++] = 0x12
+    out.bytes[out.at++] = sampleLength
+    out.bytes[out.at++] = 0x09
+    out.double(value, false)
+    out.bytes[out.at++] = 0x10
+    out.int64(timestampMs)
+    this.counts.samples++
+  }
+
   add(points: readonly Point[]): void {
-    const first = points[0]!
-    this.#metadata?.note(first.stream.family)
+    this.#metadata?.note(points[0]!.stream.family)
     if (points.length === 1) return this.#run(points)
     for (const run of runsOf(points)) this.#run(run)
   }
@@ -55,34 +74,9 @@ export class MessageV1 implements Message {
   }
 
   #run(points: readonly Point[]): void {
-    const first = points[0]!
-    const { series, native } = first
+    const { series, native } = points[0]!
     if (native !== undefined) return this.#native(series[0]!, points)
-    for (let i = 0; i < series.length; i++) {
-      const one = series[i]!
-      if (points.length === 1 && first.exemplars.length === 0) this.#sample(one, first, i)
-      else this.#samples(one, points, i)
-    }
-  }
-
-  /** What nearly every series is: one sample, and nothing else. Its length is known before it is written. */
-  #sample(series: Series, point: Point, i: number): void {
-    const out = this.#out
-    const labels = labelsOf(series)
-    const time = point.timestampMs
-    const sampleLength = 10 + (time < 0 ? 10 : varintSize(time))
-    const length = labels.length + 2 + sampleLength
-    out.reserve(length + 8)
-    out.bytes[out.at++] = 0x0a
-    out.varint(length)
-    out.raw(labels)
-    out.bytes[out.at++] = 0x12
-    out.bytes[out.at++] = sampleLength
-    out.bytes[out.at++] = 0x09
-    out.double(point.values[i]!, point.isStale)
-    out.bytes[out.at++] = 0x10
-    out.int64(time)
-    this.counts.samples++
+    for (let i = 0; i < series.length; i++) this.#samples(series[i]!, points, i)
   }
 
   #samples(series: Series, points: readonly Point[], i: number): void {
@@ -93,14 +87,14 @@ export class MessageV1 implements Message {
     out.raw(labels)
     for (const point of points) {
       out.bytes[out.at++] = 0x12
-      out.bytes[out.at++] = 10 + (point.timestampMs < 0 ? 10 : varintSize(point.timestampMs))
+      out.bytes[out.at++] = 10 + timeSize(point.timestampMs)
       out.bytes[out.at++] = 0x09
       out.double(point.values[i]!, point.isStale)
       out.bytes[out.at++] = 0x10
       out.int64(point.timestampMs)
     }
     this.counts.samples += points.length
-    for (const point of points) for (const exemplar of exemplarsOf(point, i)) this.#exemplar(0x1a, exemplar)
+    for (const point of points) if (point.exemplars.length > 0) for (const exemplar of exemplarsOf(point, i)) this.#exemplar(0x1a, exemplar)
     out.end(start)
   }
 
@@ -149,6 +143,10 @@ export class MessageV1 implements Message {
     }
     out.end(start)
   }
+}
+
+function timeSize(ms: number): number {
+  return ms < 0 ? 10 : varintSize(ms)
 }
 
 /** Made once a series, and kept there. */

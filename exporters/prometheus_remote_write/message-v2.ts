@@ -8,7 +8,7 @@
 //   Exemplar   { repeated uint32 labels_refs = 1; double value = 2; int64 timestamp = 3; }
 //   Metadata   { MetricType type = 1; uint32 help_ref = 3; uint32 unit_ref = 4; }
 
-import type { Exemplar, FamilyType, Point, Series, Sym, Symbols } from '../../core/prometheus/index.ts'
+import type { Exemplar, Family, FamilyType, Point, Series, Stream, Sym, Symbols } from '../../core/prometheus/index.ts'
 import { Bytes, type Counts, exemplarsOf, type Message, runsOf, writeHistogram } from './message.ts'
 
 const TYPE: Readonly<Record<FamilyType, number>> = { unknown: 0, counter: 1, gauge: 2, histogram: 3, summary: 5, info: 6, stateset: 7 }
@@ -45,6 +45,14 @@ export class MessageV2 implements Message {
     return this.#out.at + this.#table.at
   }
 
+  number(series: Series, { family }: Stream, timestampMs: number, startMs: number, value: number): void {
+    const start = this.#begin(series)
+    this.#sample(timestampMs, startMs, value, false)
+    this.counts.samples++
+    this.#metadata(family)
+    this.#out.end(start)
+  }
+
   add(points: readonly Point[]): void {
     if (points.length === 1) return this.#run(points)
     for (const run of runsOf(points)) this.#run(run)
@@ -65,13 +73,9 @@ export class MessageV2 implements Message {
   #series(series: Series, points: readonly Point[], i: number): void {
     const out = this.#out
     const { stream, native } = points[0]!
-    const start = out.begin(0x2a)
-    out.reserve(40 * points.length + 40 + 5 * series.labels.length)
-    const refs = out.begin(0x0a)
-    for (const label of series.labels) out.varint(this.#refOf(label))
-    out.end(refs)
+    const start = this.#begin(series)
     if (native === undefined) {
-      for (const point of points) this.#sample(point, point.values[i]!)
+      for (const { timestampMs, startMs, values, isStale } of points) this.#sample(timestampMs, startMs, values[i]!, isStale)
       this.counts.samples += points.length
     } else {
       for (const point of points) writeHistogram(out, 0x1a, point, point.native!, point.startMs)
@@ -82,17 +86,27 @@ export class MessageV2 implements Message {
     out.end(start)
   }
 
-  #sample(point: Point, value: number): void {
+  #begin({ labels }: Series): number {
+    const out = this.#out
+    const start = out.begin(0x2a)
+    out.reserve(80 + 5 * labels.length)
+    const refs = out.begin(0x0a)
+    for (let i = 0; i < labels.length; i++) out.varint(this.#refOf(labels[i]!))
+    out.end(refs)
+    return start
+  }
+
+  #sample(timestampMs: number, startMs: number, value: number, isStale: boolean): void {
     const out = this.#out
     const start = out.begin(0x12)
     out.reserve(40)
     out.bytes[out.at++] = 0x09
-    out.double(value, point.isStale)
+    out.double(value, isStale)
     out.bytes[out.at++] = 0x10
-    out.int64(point.timestampMs)
-    if (point.startMs !== 0) {
+    out.int64(timestampMs)
+    if (startMs !== 0) {
       out.bytes[out.at++] = 0x18
-      out.int64(point.startMs)
+      out.int64(startMs)
     }
     out.end(start)
   }
@@ -112,7 +126,7 @@ export class MessageV2 implements Message {
     this.counts.exemplars++
   }
 
-  #metadata({ type, help, unit }: Point['stream']['family']): void {
+  #metadata({ type, help, unit }: Family): void {
     const out = this.#out
     out.reserve(40)
     const start = out.begin(0x2a)

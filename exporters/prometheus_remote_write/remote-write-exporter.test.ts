@@ -369,6 +369,29 @@ t.test('requests are cut by points and by bytes, and nothing is left out', async
   }
 })
 
+t.test('what was cut for 2.0 goes out as a larger request to who reads 1.0 alone', async (t) => {
+  const names = Array.from({ length: 200 }, (_, i) => `series number ${i}`)
+  const { endpoint, seen } = await receiver(t, (response, one) => void response.writeHead(one.version === 2 ? 415 : 204).end())
+  await (await exporter(t, { endpoint, max_batch_size_bytes: 4096 })).consume(gaugeBatch(1, names), soon())
+  t.equal(Object.keys(timesOf(seen.filter(({ version }) => version === 1))).length, 200)
+})
+
+t.test('classic histograms are cut by what their series come to', async (t) => {
+  const { endpoint, seen } = await receiver(t)
+  const point = {
+    timeUnixNano: at(1),
+    count: 3,
+    bucketCounts: Array.from({ length: 51 }, () => 1),
+    explicitBounds: Array.from({ length: 50 }, (_, i) => i),
+  }
+  const dataPoints = Array.from({ length: 300 }, (_, series) => ({ ...point, attributes: attributes({ series }) }))
+  const metrics = [{ name: 'h', histogram: { aggregationTemporality: 2, dataPoints } }]
+  const began = performance.now()
+  await (await exporter(t, { endpoint, max_batch_size_bytes: 100_000 })).consume(batchOf(300, otlpRequest(metrics)), soon())
+  t.equal(Object.keys(timesOf(seen)).length, 300 * 52)
+  t.ok(seen.length > 5 && seen.length < 60, `${seen.length} requests in ${Math.round(performance.now() - began)} ms`)
+})
+
 t.test('5xx and 429 are sent again after Retry-After or a growing pause, and what comes later does not overtake', async (t) => {
   for (const status of [500, 502, 503, 504, 507, 429]) {
     const { endpoint, seen } = await receiver(t, (response, one, nth) =>

@@ -15,9 +15,10 @@ import {
   type Settings,
 } from '../../core/index.ts'
 import { retryOptionsOf } from '../../core/client/index.ts'
-import { DeltaToCumulative, deltaOptionsOf, type Point, translationOf, Translator } from '../../core/prometheus/index.ts'
+import { DeltaToCumulative, deltaOptionsOf, type Stream, translationOf, Translator } from '../../core/prometheus/index.ts'
 import type { RemoteWriteConfig } from './factory.ts'
 import { Job } from './job.ts'
+import { Segment } from './segment.ts'
 import { Shard } from './shard.ts'
 import { Transport } from './transport.ts'
 
@@ -46,7 +47,8 @@ export class RemoteWriteExporter implements Exporter {
           clock,
           retry: retryOptionsOf(config.retry_on_failure),
           maxPoints: config.max_samples_per_send,
-          encode: (load, points) => transport.encode(load, points),
+          symbols: this.#translator.streams.symbols,
+          encode: (load) => transport.encode(load),
           send: (load, encoded) => transport.send(load, encoded),
           onWorked: () => this.#wake(),
         }),
@@ -108,17 +110,24 @@ export class RemoteWriteExporter implements Exporter {
 
   #begin(chunk: Uint8Array, deadlineMs: number): Job {
     const shards = this.#shards
-    const byShard: (Point[] | undefined)[] = shards.map(() => undefined)
+    const segments: (Segment | undefined)[] = shards.map(() => undefined)
     let points = 0
     let targets = 0
-    const { count: refused, reason } = this.#translator.translate(chunk, (point) => {
-      const shard = point.stream.hash % shards.length
-      ;(byShard[shard] ??= []).push(point)
+    const segmentOf = (stream: Stream): Segment => {
       points++
-      if (point.stream.isTarget) targets++
+      if (stream.isTarget) targets++
+      return (segments[stream.hash % shards.length] ??= new Segment())
+    }
+    const { count: refused, reason } = this.#translator.translate(chunk, {
+      number: (stream, timestampMs, startMs, value) => segmentOf(stream).number(stream, timestampMs, startMs, value),
+      point: (point) => segmentOf(point.stream).point(point),
     })
     const job = new Job(this.#settings.clock.monotonicMs(), deadlineMs, points - targets + refused, points, refused, reason)
-    byShard.forEach((own, i) => own && shards[i]!.add({ job, points: own, next: 0 }))
+    for (const [i, segment] of segments.entries()) {
+      if (segment === undefined) continue
+      segment.job = job
+      shards[i]!.add(segment)
+    }
     return job
   }
 

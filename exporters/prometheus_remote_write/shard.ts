@@ -2,26 +2,11 @@
 // a time, and what fails is tried again before anything else, so no sample overtakes another of its series. The exporter has several.
 
 import { type Clock, RetryableError } from '../../core/index.ts'
-import type { Point } from '../../core/prometheus/index.ts'
 import { pauseMsOf, type RetryOptions } from '../../core/client/index.ts'
-import type { Job } from './job.ts'
+import type { Symbols } from '../../core/prometheus/index.ts'
+import { Load } from './load.ts'
 import type { Counts } from './message.ts'
-
-/** Points of one job that belong to one shard. */
-export interface Segment {
-  readonly job: Job
-  readonly points: readonly Point[]
-  /** The first that has no fate yet. */
-  next: number
-}
-
-/** What a request is made of: so many points from the front of the line. */
-export interface Load {
-  /** Of one stream each, sorted by time, no two of one time. */
-  readonly groups: readonly (readonly Point[])[]
-  /** Data points among them. */
-  readonly items: number
-}
+import type { Segment } from './segment.ts'
 
 /** What became of a load: how many of its items were refused, and why. */
 export interface Fate {
@@ -39,10 +24,11 @@ export interface Encoded {
 export interface ShardParts {
   readonly clock: Clock
   readonly retry: RetryOptions
+  readonly symbols: Symbols
   /** How many points a request may have. */
   readonly maxPoints: number
   /** A number where it does not fit: how many points, of so many, might. One always fits. */
-  readonly encode: (load: Load, points: number) => Encoded | number
+  readonly encode: (load: Load) => Encoded | number
   /** Sends once. Rejects with a RetryableError where it is not now. */
   readonly send: (load: Load, encoded: Encoded) => Promise<Fate>
   readonly onWorked: () => void
@@ -52,8 +38,6 @@ export interface ShardParts {
 const WAITED_FOR_MAX_MS = 1000
 /** Requests that had to be cut are followed by ones that begin a little larger again. */
 const GROWTH = 1.25
-
-let round = 0
 
 export class Shard {
   readonly #parts: ShardParts
@@ -105,10 +89,10 @@ export class Shard {
       this.#shed()
       const request = this.#request()
       if (request === undefined) return
-      const { load, points } = request
+      const { load, encoded } = request
       try {
-        const fate = load.groups.length === 0 ? NOTHING_REFUSED : await this.#parts.send(load, request.encoded)
-        this.#arrived(points, load.items, fate)
+        const fate = load.streams === 0 ? NOTHING_REFUSED : await this.#parts.send(load, encoded)
+        this.#arrived(load, fate)
       } catch (error) {
         this.#failed(error instanceof RetryableError ? error : new RetryableError(String(error), { cause: error }))
         return
@@ -117,13 +101,13 @@ export class Shard {
   }
 
   /** As many points as may be in one, from the front of the line. */
-  #request(): { readonly load: Load; readonly points: number; readonly encoded: Encoded } | undefined {
+  #request(): { readonly load: Load; readonly encoded: Encoded } | undefined {
     let waiting = 0
-    for (const { points, next } of this.#line) if ((waiting += points.length - next) >= this.#maxPoints) break
+    for (const { length, next } of this.#line) if ((waiting += length - next) >= this.#maxPoints) break
     for (let points = Math.min(waiting, Math.floor(this.#maxPoints)); points > 0;) {
-      const load = this.#load(points)
-      const encoded = this.#parts.encode(load, points)
-      if (typeof encoded !== 'number') return { load, points, encoded }
+      const load = new Load(this.#line, points, this.#parts.symbols)
+      const encoded = this.#parts.encode(load)
+      if (typeof encoded !== 'number') return { load, encoded }
       points = this.#maxPoints = Math.max(1, Math.min(points - 1, encoded))
     }
     return undefined
@@ -136,55 +120,22 @@ export class Shard {
     while (this.#line[0]?.job.isGone === true) this.#line.shift()
   }
 
-  /** The first `points`, those of one stream together. What has arrived already is left out, and of several of one time the last counts. */
-  #load(points: number): Load {
-    const groups: (readonly Point[])[] = []
-    const mark = ++round
-    let left = points
-    let items = 0
-    for (const { job, points: all, next } of this.#line) {
-      const end = Math.min(all.length, next + left)
-      if (!job.isGone)
-        for (let i = next; i < end; i++) {
-          const point = all[i]!
-          const { stream } = point
-          if (!stream.isTarget) items++
-          if (stream.takenMs === point.timestampMs && Object.is(stream.takenValue, valueOf(point))) continue
-          if (stream.round === mark) groups[stream.slot] = merged(groups[stream.slot]!, point)
-          else {
-            stream.round = mark
-            stream.slot = groups.push([point]) - 1
-          }
-        }
-      if ((left -= end - next) === 0) break
-    }
-    return { groups, items }
-  }
-
-  #arrived(points: number, items: number, { refused, reason }: Fate): void {
+  #arrived({ points, items }: Load, { refused, reason }: Fate): void {
     this.#failures = 0
     this.#maxPoints = Math.min(this.#parts.maxPoints, this.#maxPoints * GROWTH)
     let [leftPoints, leftItems, leftRefused] = [points, items, refused]
     while (leftPoints > 0) {
       const segment = this.#line[0]!
       const { job } = segment
-      const count = Math.min(leftPoints, segment.points.length - segment.next)
-      let own = 0
-      for (let i = segment.next; i < segment.next + count; i++) {
-        const point = segment.points[i]!
-        const { stream } = point
-        if (!stream.isTarget && !job.isGone) own++
-        if (point.timestampMs < stream.takenMs) continue
-        stream.takenMs = point.timestampMs
-        stream.takenValue = valueOf(point)
-      }
+      const count = Math.min(leftPoints, segment.length - segment.next)
+      const own = note(segment, count)
       // Which items were refused nobody says: each job has its share, and together they have all.
-      const share = leftItems === 0 ? 0 : Math.round((leftRefused * own) / leftItems)
-      leftItems -= own
+      const share = leftItems === 0 || job.isGone ? 0 : Math.min(leftRefused, Math.round((leftRefused * own) / leftItems))
+      if (!job.isGone) leftItems -= own
       leftRefused -= share
       leftPoints -= count
       segment.next += count
-      if (segment.next === segment.points.length) this.#line.shift()
+      if (segment.next === segment.length) this.#line.shift()
       if (!job.isGone) job.settle(count, share, reason)
     }
     this.#parts.onWorked()
@@ -223,15 +174,15 @@ function again(error: RetryableError, retryAfterMs: number | undefined): Retryab
   return new RetryableError(error.message, { cause: error, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) })
 }
 
-/** Sorted by time. Nearly always points come in that order. */
-function merged(points: readonly Point[], point: Point): readonly Point[] {
-  const last = points.at(-1)!
-  if (point.timestampMs > last.timestampMs) return [...points, point]
-  return [...points.filter(({ timestampMs }) => timestampMs !== point.timestampMs), point].sort((a, b) => a.timestampMs - b.timestampMs)
-}
-
-/** What two points of one stream and one time are told apart by. */
-function valueOf({ isStale, native, values }: Point): number {
-  if (isStale) return NaN
-  return native === undefined ? values.at(-1)! : native.count
+/** What has arrived is known when it comes again. Returns how many of the points are data points. */
+function note({ streams, times, values, next }: Segment, count: number): number {
+  let items = 0
+  for (let i = next; i < next + count; i++) {
+    const stream = streams[i]!
+    if (!stream.isTarget) items++
+    if (times[i]! < stream.takenMs) continue
+    stream.takenMs = times[i]!
+    stream.takenValue = values[i]!
+  }
+  return items
 }

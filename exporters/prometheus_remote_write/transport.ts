@@ -21,7 +21,8 @@ import type { Counts, Message } from './message.ts'
 import { MessageV1, Metadata } from './message-v1.ts'
 import { MessageV2 } from './message-v2.ts'
 import { destinationOf, type Destination } from './sender.ts'
-import type { Encoded, Fate, Load } from './shard.ts'
+import type { Load } from './load.ts'
+import type { Encoded, Fate } from './shard.ts'
 
 type Version = 1 | 2
 
@@ -73,22 +74,12 @@ export class Transport {
     })
   }
 
-  /** A number where the load is too large: how many of its `points` may fit. */
-  encode(load: Load, points: number): Encoded | number {
+  /** A number where the load is too large: how many of its points may fit. */
+  encode(load: Load, maxBytes: number = this.#maxBytes): Encoded | number {
     const version = this.#version
     const message: Message = this.#messages[version].begin()
-    for (const group of load.groups) {
-      message.add(group)
-      if (message.length > this.#maxBytes && points > 1) return Math.floor((points * 0.9 * this.#maxBytes) / this.#wholeOf(load, message))
-    }
+    if (!load.writeTo(message, maxBytes)) return Math.floor((load.points * 0.9 * load.written) / load.streams)
     return { body: snappy.compressSync(message.finish()), counts: { ...message.counts }, version }
-  }
-
-  /** How large it would have become. */
-  #wholeOf(load: Load, message: Message): number {
-    const { samples, histograms } = message.counts
-    const values = load.groups.reduce((sum, group) => sum + group.length * group[0]!.series.length, 0)
-    return (message.length * values) / Math.max(1, samples + histograms)
   }
 
   /** Once, but for a connection that breaks, and for a destination that turns out to read another message. */
@@ -154,8 +145,7 @@ export class Transport {
 
   /** What was cut for one message may be larger in the other, which no destination minds. */
   #encodeAnew(parcel: Parcel): void {
-    const encoded = this.encode(parcel.load, 1)
-    if (typeof encoded !== 'number') parcel.encoded = encoded
+    parcel.encoded = this.encode(parcel.load, Infinity) as Encoded
   }
 }
 
