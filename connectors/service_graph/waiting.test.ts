@@ -36,6 +36,7 @@ t.test('what waits is found, once, whatever came and went meanwhile', async () =
         }
         assert.equal(waiting.size, expected.length)
       }
+      assert.ok(waiting.rows <= 40, 'room is used again')
     }),
     { numRuns: 30 },
   )

@@ -40,6 +40,11 @@ export class Waiting {
     return this.#size
   }
 
+  /** How many there is memory for. */
+  get rows(): number {
+    return this.#edges.length
+  }
+
   /** Takes the request of that trace whose client's span is that, if it waits. Both ids are offsets; senders are apart. */
   take(view: DataView, traceId: number, spanId: number, originKey: string): Edge | undefined {
     const wanted = this.#wanted
