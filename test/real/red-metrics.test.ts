@@ -9,7 +9,8 @@ import t from 'tap'
 
 import { startMillrace } from './millrace.ts'
 import { lacks } from './servers/cache.ts'
-import { installPrometheus, startPrometheus } from './servers/prometheus.ts'
+import { freePort } from './servers/program.ts'
+import { installPrometheus, type Prometheus, startPrometheus } from './servers/prometheus.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const PAGE = readFileSync(join(ROOT, 'docs/red-metrics.md'), 'utf8')
@@ -25,6 +26,22 @@ const inWords = (results: readonly Result[]): [string, number][] =>
   results
     .map(({ metric, value }): [string, number] => [Object.values(metric).join(' '), Number(value[1])])
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
+
+/** Asks until the answer is that, for twenty seconds. */
+async function comesTo(prometheus: Prometheus, query: string, wanted: number): Promise<void> {
+  for (let attempt = 0; ; attempt++) {
+    const found = await asked(prometheus, query)
+    if (found[0]?.[1] === wanted) return
+    if (attempt === 100) throw new Error(`after 20 s ${query} is ${JSON.stringify(found)}, not ${wanted}`)
+    await sleep(200)
+  }
+}
+
+async function asked(prometheus: Prometheus, query: string): Promise<[string, number][]> {
+  return inWords(((await prometheus.ask('query', { query })) as { readonly result: readonly Result[] }).result)
+}
+
+const TOTAL = 'sum(traces_span_metrics_calls_total)'
 
 t.test('RED metrics from traces, as the page has it', { skip: lacks('go') }, async (t) => {
   const prometheus = await startPrometheus({ command: await installPrometheus() })
@@ -43,13 +60,8 @@ t.test('RED metrics from traces, as the page has it', { skip: lacks('go') }, asy
   t.same(more, [])
   t.equal(run(send!), '{}'.repeat(9))
 
-  const ask = async (query: string): Promise<[string, number][]> =>
-    inWords(((await prometheus.ask('query', { query })) as { readonly result: readonly Result[] }).result)
-  const total = 'sum(traces_span_metrics_calls_total)'
-  for (let attempt = 0; (await ask(total))[0]?.[1] !== 27; attempt++) {
-    if (attempt === 100) throw new Error(`after 20 s Prometheus has ${JSON.stringify(await ask(total))} calls, not 27`)
-    await sleep(200)
-  }
+  const ask = (query: string): Promise<[string, number][]> => asked(prometheus, query)
+  await comesTo(prometheus, TOTAL, 27)
 
   const { data } = JSON.parse(run(look!)) as { readonly data: { readonly result: readonly Result[] } }
   t.same(inWords(data.result), [
@@ -88,4 +100,31 @@ t.test('RED metrics from traces, as the page has it', { skip: lacks('go') }, asy
   for (const [who, part] of failures) t.ok(part > 0.05 && part < 0.2, `${who}: ${part} failed`)
   for (const [who, seconds] of times) t.ok(seconds > 0.05 && seconds <= 0.1, `${who}: ${seconds} s`)
   t.same(await ask(routes!), [['/checkout', 9]])
+})
+
+t.test('a program that is killed and starts anew makes no rates that there were not', { skip: lacks('go') }, async (t) => {
+  const prometheus = await startPrometheus({ command: await installPrometheus() })
+  t.teardown(() => prometheus.stop())
+  const yaml = readFileSync(join(ROOT, 'configs/span-metrics.yaml'), 'utf8')
+  const port = await freePort()
+  const environment = { OTLP_HTTP_PORT: String(port), OTLP_GRPC_PORT: '0', PROMETHEUS: prometheus.url, FLUSH_INTERVAL: '1s' }
+  const send = (): string =>
+    execFileSync('sh', ['-c', blocks('sh')[0]!.replaceAll('http://127.0.0.1:4318', `http://127.0.0.1:${port}`)], { encoding: 'utf8' })
+  const began = Date.now()
+
+  const first = await startMillrace(yaml, environment)
+  for (let i = 0; i < 3; i++) send()
+  await comesTo(prometheus, TOTAL, 81)
+  await first.kill()
+  const second = await startMillrace(yaml, environment)
+  t.teardown(() => second.stop())
+  send()
+  await comesTo(prometheus, TOTAL, 27)
+
+  // `increase` goes on from the first sample of its window to the last, and a little beyond; what it must not do is count 81 twice, or less than there was.
+  const seconds = Math.ceil((Date.now() - began) / 1000) + 5
+  const [[, calls] = []] = await asked(prometheus, `sum(increase(traces_span_metrics_calls_total[${seconds}s]))`)
+  t.ok(calls! > 90 && calls! < 140, `108 calls, and an increase of ${calls}`)
+  const [[, durations] = []] = await asked(prometheus, `sum(increase(traces_span_metrics_duration_seconds_count[${seconds}s]))`)
+  t.ok(durations! > 90 && durations! < 140, `108 durations, and an increase of ${durations}`)
 })
