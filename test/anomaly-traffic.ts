@@ -47,6 +47,11 @@ export class Traffic {
     this.#random = new Random(seed)
   }
 
+  /** How many traces were made. */
+  get count(): number {
+    return this.#traces
+  }
+
   /** The next trace; with a fault, one of the traces that can have it. */
   next(fault?: Fault): MadeTrace {
     const call = this.#root(fault)

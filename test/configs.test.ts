@@ -13,6 +13,7 @@ import t, { type Test } from 'tap'
 import { numberedSpans, readSpans } from '../core/testing/index.ts'
 import { Authority } from '../core/tls/fixtures/certificates.ts'
 import { agentsStory } from './agents-story.ts'
+import { anomalyStory } from './anomaly-story.ts'
 import { httpBackend } from './backend.ts'
 import { edgeStory, gatewayStory } from './edge-and-gateway.ts'
 import { jsonSpan, postSpans, type Program, start } from './program.ts'
@@ -53,6 +54,17 @@ const stories: Readonly<Record<string, (t: Test) => Promise<void>>> = {
       t,
       (env) => running(t, 'span-metrics.yaml', env),
       (program, account) => stops(t, program, account),
+    ),
+
+  'anomaly.yaml': (t) =>
+    anomalyStory(
+      t,
+      (env) => running(t, 'anomaly.yaml', env),
+      async ({ child, ended, said }, account) => {
+        child.kill('SIGTERM')
+        t.equal(await ended, 0)
+        t.match(said(), account)
+      },
     ),
 
   'trace-protocol.yaml': (t) =>

@@ -1,11 +1,12 @@
 // The pool of scoring threads: whatever becomes of a thread, everybody has an answer in time, and the next batch finds another thread.
 
+import type { Worker } from 'node:worker_threads'
 import t, { type Test } from 'tap'
 import { systemClock } from '../clock.ts'
 import { type LogLine, TestSettings } from '../testing/index.ts'
 import { ENDS, GROWS, HANGS, SLOW, THROWS } from './fixtures/faulty-worker.ts'
 import { ScoringPool } from './pool.ts'
-import type { Scored } from './worker.ts'
+import type { Scored, TrainTask } from './worker.ts'
 
 const FOREST = new SharedArrayBuffer(0)
 
@@ -58,6 +59,32 @@ t.test('a batch whose thread hangs goes on after its time, and the thread is rep
   t.same(scoresOf(found), [2])
   t.equal(pool.failures, 1)
   t.equal(pool.setAside, 0, 'nobody waited for it any more')
+})
+
+t.test('a thread that ends before it was ready is replaced, and what waited for it is done', async (t) => {
+  const { log } = new TestSettings('anomaly_model')
+  const pool = new ScoringPool({ threads: 1, timeoutMs: 1000, maxHeapMb: 64, clock: systemClock, log })
+  t.teardown(() => pool.close())
+  const task = (): TrainTask => ({
+    kind: 'train',
+    rows: new Float32Array(200_000),
+    features: 2,
+    seed: 1,
+    trees: 100,
+    subsample: 256,
+    margin: 1,
+  })
+  const kill = (thread: Worker): void => {
+    process.off('worker', kill)
+    void thread.terminate()
+  }
+  await pool.score(FOREST, 0, 2, new Float32Array(0))
+  process.on('worker', kill)
+  const trained = await Promise.all([pool.train(task()), pool.train(task())])
+  t.same(
+    trained.map(({ scores }) => scores.length),
+    [100_000, 100_000],
+  )
 })
 
 t.test('what waits too long is not scored afterwards', async (t) => {

@@ -6,14 +6,13 @@ import { Piscina } from 'piscina'
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../component.ts'
 import type { Unscored } from './judgement.ts'
-import type { Scored, ScoreTask, Trained, TrainTask } from './worker.ts'
+import type { Scored, ScoreTask, Trained, TrainTask, WakeTask } from './worker.ts'
 
 /** Numbers that one task takes at most, from several callers: about ten milliseconds of work. */
 const MOST_NUMBERS = 32_768
 /** What may wait, in numbers: more could not be scored in time. */
 const MOST_WAITING = 1_048_576
-/** A task that takes so many times what callers wait is hung; and never less than that, for a busy machine is slow. */
-const HUNG_TIMES = 4
+/** A task for which nobody waits any more is hung; though not before that, for a busy machine is slow, and another thread would be no faster. */
 const LEAST_HUNG_MS = 800
 const LONGEST_TRAINING_MS = 30_000
 /** Threads give way to the event loop: Linux's nice. */
@@ -32,6 +31,8 @@ export interface PoolOptions {
   readonly worker?: string
 }
 
+const WAKE: WakeTask = { kind: 'wake' }
+
 interface Job {
   readonly forest: SharedArrayBuffer
   readonly bound: number
@@ -49,12 +50,13 @@ export class ScoringPool {
   /** Batches that failed two threads. */
   setAside = 0
   readonly #options: PoolOptions
-  readonly #scorers: Piscina<ScoreTask, Scored>
-  readonly #trainer: Piscina<TrainTask, Trained>
+  readonly #scorers: Piscina<ScoreTask | WakeTask, Scored>
+  readonly #trainer: Piscina<TrainTask | WakeTask, Trained>
   readonly #waiting: Job[] = []
   #waitingNumbers = 0
   #running = 0
   #closed = false
+  #training: Promise<unknown> = Promise.resolve()
 
   constructor(options: PoolOptions) {
     this.#options = options
@@ -70,8 +72,10 @@ export class ScoringPool {
     this.#scorers = new Piscina({ ...shared, minThreads: threads, maxThreads: threads, niceIncrement: YIELD_SCORING })
     this.#trainer = new Piscina({ ...shared, minThreads: 0, maxThreads: 1, idleTimeout: 1000, niceIncrement: YIELD_TRAINING })
     // A thread that ends between two tasks: the next one starts another.
-    for (const pool of [this.#scorers, this.#trainer])
+    for (const pool of [this.#scorers, this.#trainer]) {
+      pool.on('workerDestroy', () => setImmediate(() => this.#wake(pool)))
       pool.on('error', (error: Error) => log.warn({ reason: error.message }, 'a scoring thread ended; another takes its place'))
+    }
   }
 
   /** Settles within `timeoutMs`, with the scores or with why there are none. Never rejects. `rows` is not changed. */
@@ -96,6 +100,14 @@ export class ScoringPool {
       this.#wait(job)
       this.#dispatch()
     })
+  }
+
+  /**
+   * Where a thread ends before it was ready, Piscina leaves what waits for it in its queue, and starts no other: another task makes it. So does
+   * one that costs nothing.
+   */
+  #wake(pool: Piscina): void {
+    if (!this.#closed && pool.queueSize > 0) pool.run(WAKE).catch(() => {})
   }
 
   #wait(job: Job): void {
@@ -139,7 +151,7 @@ export class ScoringPool {
     const { forest, bound } = jobs[0]!
     const rows = joined(jobs)
     const hung = new AbortController()
-    const timer = clock.after(Math.max(timeoutMs * HUNG_TIMES, LEAST_HUNG_MS), () => hung.abort())
+    const timer = clock.after(Math.max(timeoutMs, LEAST_HUNG_MS), () => hung.abort())
     try {
       const task: ScoreTask = { kind: 'score', forest, rows, bound }
       share(await this.#scorers.run(task, { transferList: transferred(rows), signal: hung.signal }), jobs)
@@ -172,8 +184,15 @@ export class ScoringPool {
     }
   }
 
-  /** In a thread of its own, which gives way to those that score. Rejects where it fails. */
-  async train(task: TrainTask): Promise<Trained> {
+  /** In a thread of its own, which gives way to those that score, one after the other. Rejects where it fails. */
+  train(task: TrainTask): Promise<Trained> {
+    const trained = this.#training.then(() => this.#train(task))
+    this.#training = trained.catch(() => {})
+    return trained
+  }
+
+  async #train(task: TrainTask): Promise<Trained> {
+    if (this.#closed) throw new Error('the pool is closed')
     const hung = new AbortController()
     const timer = this.#options.clock.after(LONGEST_TRAINING_MS, () => hung.abort())
     try {

@@ -34,7 +34,13 @@ export interface Trained {
   readonly zeroScore: number
 }
 
-export default function work(task: ScoreTask | TrainTask): Scored | Trained {
+/** Nothing to do: it is there for the thread that it makes the pool start. */
+export interface WakeTask {
+  readonly kind: 'wake'
+}
+
+export default function work(task: ScoreTask | TrainTask | WakeTask): Scored | Trained | undefined {
+  if (task.kind === 'wake') return undefined
   return task.kind === 'score' ? scored(task) : trained(task)
 }
 

@@ -19,7 +19,7 @@ export const schema = {
       maximum: 60_000,
       default: 100,
       description:
-        'How long, in milliseconds, a batch waits for its scores; then it goes on without. A thread that takes four times as long is replaced.',
+        'How long, in milliseconds, a batch waits for its scores; then it goes on without. A thread that takes that long, and at least 0.8 s, is replaced.',
     },
     max_heap_mb: {
       type: 'integer',

@@ -200,6 +200,20 @@ t.test('what waits when the program stops is scored before it is decided', async
   t.ok(kept().some(({ attributes }) => attributes['anomaly.score'] === 0.3))
 })
 
+t.test('what is being scored when the program stops has its score when it is decided', async (t) => {
+  const { clock, model, send, kept, processor } = await sampler(t)
+  let come = (): void => {}
+  model.answers = new Promise((resolve) => (come = resolve))
+  await send([1, 3])
+  await clock.advance(WAIT_MS - 150)
+  t.same(model.asked, [1])
+  const stopped = processor.stop?.(new AbortController().signal)
+  await new Promise((resolve) => setImmediate(resolve))
+  come()
+  await stopped
+  t.equal(kept().length, 3)
+})
+
 t.test('a trace that is too large, or decided early, leaves nothing behind', async (t) => {
   const { clock, model, send, settings } = await sampler(t, { maximum_trace_size_bytes: 200 })
   await send([1, 50], [2, 1])

@@ -30,6 +30,7 @@ export class Anomaly implements Policy {
   readonly #free: number[] = []
   #traces: number[] = []
   #asked: Question[] = []
+  readonly #underWay = new Set<Promise<void>>()
 
   constructor(cells: Cells, model: AnomalyModel, minScore: number) {
     this.#cell = cells.take(2)
@@ -56,12 +57,19 @@ export class Anomaly implements Policy {
     cells[first + NOTED] = 0
   }
 
-  /** Settles once the answers are there, or will not come. */
+  /** Settles once the answers to this and to all earlier questions are there, or will not come. */
   async ask(): Promise<void> {
     const [traces, asked] = [this.#traces, this.#asked]
-    if (traces.length === 0) return
-    this.#traces = []
-    this.#asked = []
+    if (traces.length > 0) {
+      this.#traces = []
+      this.#asked = []
+      const answered = this.#judge(traces, asked).finally(() => this.#underWay.delete(answered))
+      this.#underWay.add(answered)
+    }
+    await Promise.all(this.#underWay)
+  }
+
+  async #judge(traces: readonly number[], asked: readonly Question[]): Promise<void> {
     const judgement = await this.#scorer.judge(traces, traces.length)
     for (const [i, question] of asked.entries()) if (!question.isOver) this.#answer(question, judgement, i)
   }

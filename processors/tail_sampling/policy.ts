@@ -43,7 +43,7 @@ export interface Foreseer extends Policy {
   readonly aheadMs: number
   /** A trace that will be decided soon; it may come again. */
   foresee(trace: TraceView): void
-  /** Begins to look at those that it was shown. Settles once `evaluate` knows them; never rejects. */
+  /** Begins to look at those that it was shown. Settles once `evaluate` knows all that it ever was; never rejects. */
   ask(): Promise<void>
   /** What the spans of a trace for which it holds shall say. */
   attributesOf(trace: TraceView): readonly Attribute[] | undefined
