@@ -11,7 +11,7 @@ import type { ByteWriter } from '../otlp/byte-writer.ts'
 import * as column from '../otlp/request-index.ts'
 import type { RequestIndex } from '../otlp/request-index.ts'
 import { readUint32 } from '../otlp/wire.ts'
-import { attributeTag, countTag, eachField, type Range, textTag, trueTag } from './tags.ts'
+import { attributeTag, countTag, eachField, range, type Range, textTag, trueTag } from './tags.ts'
 
 const TAGS = 0x42
 const KINDS: readonly (string | undefined)[] = [undefined, 'internal', 'server', 'client', 'producer', 'consumer']
@@ -45,13 +45,13 @@ export function writeSpan(
   const traceId = items[row + column.SPAN_TRACE_ID]!
   out.byte(0x0a)
   out.byte(16)
-  out.raw(bytes, traceId, traceId + 16)
+  range(out, bytes, traceId, traceId + 16)
   out.byte(0x12)
   out.byte(8)
-  out.raw(bytes, items[row + column.SPAN_ID], items[row + column.SPAN_ID]! + 8)
+  range(out, bytes, items[row + column.SPAN_ID]!, items[row + column.SPAN_ID]! + 8)
   out.byte(0x1a)
   out.varint(items[row + column.SPAN_NAME_END]! - items[row + column.SPAN_NAME_START]!)
-  out.raw(bytes, items[row + column.SPAN_NAME_START], items[row + column.SPAN_NAME_END])
+  range(out, bytes, items[row + column.SPAN_NAME_START]!, items[row + column.SPAN_NAME_END]!)
   writeReferences(out, index, span, rest.links)
   if ((rest.flags & 1) === 1) {
     out.byte(0x28)
@@ -122,10 +122,10 @@ function writeReference(out: ByteWriter, bytes: Buffer, { traceId, spanId, type 
   const body = out.begin(0x22)
   out.byte(0x0a)
   out.byte(16)
-  out.raw(bytes, traceId, traceId + 16)
+  range(out, bytes, traceId, traceId + 16)
   out.byte(0x12)
   out.byte(8)
-  out.raw(bytes, spanId, spanId + 8)
+  range(out, bytes, spanId, spanId + 8)
   if (type !== CHILD_OF) {
     out.byte(0x18)
     out.byte(type)
@@ -147,16 +147,19 @@ function writeTimes(out: ByteWriter, { items, view }: RequestIndex, span: number
 /** Whole seconds and the nanoseconds beside them, of one sign. */
 function writeTime(out: ByteWriter, tag: number, ns: bigint): void {
   const body = out.begin(tag)
-  const [seconds, nanos] = [ns / 1_000_000_000n, ns % 1_000_000_000n]
-  if (seconds !== 0n) {
-    out.byte(0x08)
-    out.int64(seconds)
-  }
-  if (nanos !== 0n) {
-    out.byte(0x10)
-    out.int64(nanos)
-  }
+  // Numbers are faster than big ones, and what takes less than a second is the most common of all.
+  const isShort = ns >= 0n && ns < 1_000_000_000n
+  writePart(out, 0x08, isShort ? 0 : Number(ns / 1_000_000_000n))
+  writePart(out, 0x10, isShort ? Number(ns) : Number(ns % 1_000_000_000n))
   out.end(body)
+}
+
+/** An int64 that a double can hold; 0 is left out. */
+function writePart(out: ByteWriter, tag: number, value: number): void {
+  if (value === 0) return
+  out.byte(tag)
+  if (value > 0) out.varint(value)
+  else out.int64(BigInt(value))
 }
 
 function writeTags(out: ByteWriter, index: RequestIndex, span: number, rest: Rest): void {

@@ -10,6 +10,19 @@ import { readUint32, next, skipValue } from '../otlp/wire.ts'
 const V_TYPE = 0x10
 const V_STR = 0x1a
 
+/** In bytes: up to here a loop is faster than a call that copies. */
+const LOOPED = 24
+
+/** A part of what came in. */
+export function range(out: ByteWriter, source: Buffer, start: number, end: number): void {
+  const length = end - start
+  out.reserve(length)
+  const { bytes, at } = out
+  if (length > LOOPED) source.copy(bytes, at, start, end)
+  else for (let i = 0; i < length; i++) bytes[at + i] = source[start + i]!
+  out.at = at + length
+}
+
 export function textTag(out: ByteWriter, tag: number, key: string, value: string): void {
   const body = out.begin(tag)
   out.text(0x0a, key)
@@ -42,7 +55,7 @@ export function attributeTag(out: ByteWriter, tag: number, bytes: Buffer, key: R
   const body = out.begin(tag)
   out.byte(0x0a)
   out.varint(key.end - key.start)
-  out.raw(bytes, key.start, key.end)
+  range(out, bytes, key.start, key.end)
   writeValue(out, bytes, value)
   out.end(body)
 }
@@ -64,7 +77,7 @@ function writeValue(out: ByteWriter, bytes: Buffer, { start, end }: Range): void
   switch (tag) {
     case 0x0a:
       out.byte(V_STR)
-      return out.raw(bytes, behind, end)
+      return range(out, bytes, behind, end)
     case 0x10:
       return typed(out, 1, 0x20, bytes, behind, end)
     case 0x18:
@@ -83,7 +96,7 @@ function typed(out: ByteWriter, type: number, tag: number, bytes: Buffer, start:
   out.byte(V_TYPE)
   out.byte(type)
   out.byte(tag)
-  out.raw(bytes, start, end)
+  range(out, bytes, start, end)
 }
 
 /** Lists and maps are JSON there, with bytes in base64; the keys of a map are sorted, as in the Collector. */
