@@ -1,5 +1,10 @@
 // The exporter `jaeger` into real Jaegers, over OTLP and over api_v2: what its query API gives back is what went in, span by span.
 
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
 import t from 'tap'
 
 import { jaegerTrace } from './backends.ts'
@@ -61,6 +66,56 @@ service:
 
   const listed = (await (await fetch(`${overApiV2.query}/api/services`)).json()) as Json
   t.same(new Set(listed['data']), new Set(['shop', 'bank']), 'the services of a request of several')
+})
+
+t.test('a Jaeger that is away, comes, stands still and goes on has every span in the end', { skip: lacks('go') }, async (t) => {
+  const [otlpGrpc, apiV2, port] = [await freePort(), await freePort(), await freePort()]
+  const folder = await mkdtemp(join(tmpdir(), 'millrace-jaeger-queue-'))
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  const more = 'tls: { insecure: true }, timeout: 500ms, retry_on_failure: { initial_interval: 50ms, max_interval: 200ms }'
+  const queue = 'sending_queue: { enabled: true, storage: file_storage }'
+  const millrace = await startMillrace(`
+extensions: { file_storage: { directory: ${folder} } }
+receivers: { otlp: { protocols: { http: { endpoint: 127.0.0.1:${port} } } } }
+exporters:
+  jaeger: { endpoint: 127.0.0.1:${otlpGrpc}, ${more}, ${queue} }
+  jaeger/v2: { endpoint: 127.0.0.1:${apiV2}, ${more}, ${queue}, protocol: api_v2 }
+service:
+  extensions: [file_storage]
+  telemetry: { metrics: { level: none } }
+  pipelines: { traces: { receivers: [otlp], exporters: [jaeger, jaeger/v2] } }
+`)
+  t.teardown(() => millrace.stop())
+  const send = async (traces: readonly string[]): Promise<void> => {
+    for (const traceId of traces) {
+      const span = { traceId, spanId: id(1), name: 'kept', startTimeUnixNano: at(0), endTimeUnixNano: at(5) }
+      const resourceSpans = [
+        { resource: { attributes: [{ key: 'service.name', value: { stringValue: 'patient' } }] }, scopeSpans: [{ spans: [span] }] },
+      ]
+      const headers = { 'content-type': 'application/json' }
+      const answer = await fetch(`http://127.0.0.1:${port}/v1/traces`, { method: 'POST', headers, body: JSON.stringify({ resourceSpans }) })
+      t.equal(answer.status, 200)
+    }
+  }
+  const tracesFrom = (n: number): string[] => Array.from({ length: 20 }, (_, i) => (n + i).toString(16).padStart(32, 'd'))
+
+  await send(tracesFrom(0))
+  // One takes OTLP, the other api_v2: what one has must not hide what the other lacks.
+  const overOtlp = await startJaeger({ otlpGrpc })
+  const overApiV2 = await startJaeger({ apiV2 })
+  t.teardown(() => Promise.all([overOtlp.stop(), overApiV2.stop()]))
+  const arrived = async (traces: readonly string[]): Promise<void> => {
+    for (const jaeger of [overOtlp, overApiV2]) for (const trace of traces) t.equal((await jaegerTrace(jaeger, trace, 1)).length, 1)
+  }
+  await arrived(tracesFrom(0))
+
+  for (const { pid } of [overOtlp, overApiV2]) process.kill(pid, 'SIGSTOP')
+  await send(tracesFrom(100))
+  // Longer than an attempt may take.
+  await sleep(1500)
+  for (const { pid } of [overOtlp, overApiV2]) process.kill(pid, 'SIGCONT')
+  await send(tracesFrom(200))
+  await arrived([...tracesFrom(100), ...tracesFrom(200)])
 })
 
 /** Tags are compared elsewhere, with their types. */

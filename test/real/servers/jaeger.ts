@@ -35,9 +35,11 @@ export interface Jaeger extends Program {
   readonly query: string
 }
 
-export async function startJaeger(): Promise<Jaeger> {
+/** `ports` are those that somebody sends to already. */
+export async function startJaeger(ports: { readonly otlpGrpc?: number; readonly apiV2?: number } = {}): Promise<Jaeger> {
   const command = await installJaeger()
-  const [otlp, otlpGrpc, apiV2] = [await freePort(), await freePort(), await freePort()]
+  const otlp = await freePort()
+  const { otlpGrpc = await freePort(), apiV2 = await freePort() } = ports
   const [queryHttp, queryGrpc] = [await freePort(), await freePort()]
   const folder = await mkdtemp(join(tmpdir(), 'millrace-jaeger-'))
   const config = join(folder, 'config.yaml')
