@@ -30,7 +30,7 @@ function pointsOf({ batch }: Converted): Point[] {
   } as const
   const points: Point[] = []
   const translator = new Translator(options, new TestClock())
-  const taker = asPoints(translator.streams.symbols, (point) => points.push(point))
+  const taker = asPoints((point) => points.push(point))
   for (const chunk of batch.chunks) translator.translate(chunk, taker)
   return points
 }

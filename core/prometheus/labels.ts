@@ -79,13 +79,6 @@ function sorted(set: ReadonlyMap<string, string>, symbols: Symbols): Sym[] {
   return labels
 }
 
-/** With one more pair, where it belongs. */
-export function withLabel(labels: readonly Sym[], name: Sym, value: Sym): Sym[] {
-  let at = 0
-  while (at < labels.length && compareText(labels[at]!.text, name.text) < 0) at += 2
-  return [...labels.slice(0, at), name, value, ...labels.slice(at)]
-}
-
 /** In the order of their bytes as UTF-8, which is that of their code points, not of JavaScript's code units. */
 export function compareText(a: string, b: string): number {
   const length = Math.min(a.length, b.length)

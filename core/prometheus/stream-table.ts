@@ -5,6 +5,7 @@ import { readAnyValue } from '../otlp/any-value.ts'
 import * as column from '../otlp/request-index.ts'
 import type { RequestIndex } from '../otlp/request-index.ts'
 import { next, readUint32 } from '../otlp/wire.ts'
+import { KeyTable } from '../series/key-table.ts'
 import { eachField, readKeyValue } from './fields.ts'
 import { type Attribute, labelsOf, type Reserved, type SharedLabels, textOf } from './labels.ts'
 import { type FamilyType, metricName, unitName } from './names.ts'
@@ -18,12 +19,16 @@ export interface ScopeEntry {
   /** What `target_info` says of the resource; undefined where there is nothing to say. */
   readonly target: Stream | undefined
   readonly metrics: Map<string, MetricEntry>
+  /** When it came last, in monotonic milliseconds. */
+  seenMs: number
 }
 
 export interface MetricEntry {
   /** Undefined where Prometheus has no name for it. */
   readonly family: Family | undefined
-  readonly byAttributes: Map<string, Stream>
+  /** What the keys of its streams begin with. */
+  readonly number: number
+  seenMs: number
 }
 
 const SERVICE_NAME = 'service.name'
@@ -33,6 +38,9 @@ const IDENTIFYING: ReadonlySet<string> = new Set([SERVICE_NAME, SERVICE_NAMESPAC
 /** Keys whose labels would be those of the scope itself. */
 const SCOPE_OWN: ReadonlySet<string> = new Set(['name', 'version', 'schema_url'])
 
+/** What keys may take in memory: nearly all are shorter. */
+const KEY_BYTES = 512
+const MOST_KEY_BYTES = 256 * 1024 * 1024
 /** How often a full table is looked through for what has grown old, in milliseconds. */
 const FULL_SWEEP_MS = 1000
 
@@ -42,11 +50,15 @@ export class StreamTable {
   #scopes = new Map<string, ScopeEntry>()
   #byHash = new Map<number, Stream>()
   #count = 0
-  #keys = 0
+  /** From the bytes of a key to a place in `#known`: a cache, so that no text is made of them. */
+  readonly #keys: KeyTable
+  #known: Stream[] = []
+  #nextMetric = 0
   #sweptMs: number = -Infinity
 
   constructor(options: TranslationOptions) {
     this.#options = options
+    this.#keys = new KeyTable(Math.min(MOST_KEY_BYTES, options.maxStreams * KEY_BYTES))
   }
 
   /** How many streams are known. */
@@ -56,10 +68,10 @@ export class StreamTable {
 
   /** Whether another would be one too many. */
   get isFull(): boolean {
-    return this.#count >= this.#options.maxStreams || this.#keys >= this.#options.maxStreams * 2
+    return this.#count >= this.#options.maxStreams
   }
 
-  scope(index: RequestIndex, scope: number): ScopeEntry {
+  scope(index: RequestIndex, scope: number, nowMs: number): ScopeEntry {
     const { bytes, scopes, resources } = index
     const s = scope * column.ENVELOPE_STRIDE
     const r = scopes[s + column.PARENT]! * column.ENVELOPE_STRIDE
@@ -67,50 +79,68 @@ export class StreamTable {
     const key = `${messageText(bytes, resources, r)}\0${messageText(bytes, scopes, s)}\0${url}`
     let entry = this.#scopes.get(key)
     if (entry === undefined) this.#scopes.set(key, (entry = this.#newScope(index, r, s, url)))
+    entry.seenMs = nowMs
     return entry
   }
 
-  metric({ metrics }: ScopeEntry, index: RequestIndex, metric: number): MetricEntry {
+  metric({ metrics }: ScopeEntry, index: RequestIndex, metric: number, nowMs: number): MetricEntry {
     const m = metric * column.METRIC_STRIDE
     const row = index.metrics
     const kind = row[m + column.METRIC_KIND]! * 2 + (row[m + column.METRIC_MONOTONIC] === 0 ? 0 : 1)
     const key = `${kind}\0${text(index.bytes, row[m + column.METRIC_UNIT_TAG]!, 'latin1')}\0${text(index.bytes, row[m + column.METRIC_NAME_TAG]!, 'latin1')}`
     let entry = metrics.get(key)
-    if (entry === undefined) metrics.set(key, (entry = { family: this.#family(index, m), byAttributes: new Map() }))
+    if (entry === undefined) metrics.set(key, (entry = { family: this.#family(index, m), number: this.#nextMetric++ | 0, seenMs: 0 }))
+    entry.seenMs = nowMs
     return entry
   }
 
   /** The stream of a point, if it is known by these very bytes. */
-  known({ byAttributes }: MetricEntry, key: string): Stream | undefined {
-    return byAttributes.get(key)
-  }
-
-  /** What the attributes of a point are found by. */
-  keyOf({ bytes, items, attributes }: RequestIndex, item: number): string {
-    const first = items[item * column.ITEM_STRIDE + column.ATTRS_FIRST]!
+  known({ number }: MetricEntry, { bytes, items, attributes }: RequestIndex, item: number): Stream | undefined {
+    const keys = this.#keys
+    keys.begin()
+    keys.int(number)
     const end = items[item * column.ITEM_STRIDE + column.ATTRS_END]!
-    if (first === end) return ''
-    let run = attributes[first + column.ATTR_TAG]!
-    let key = ''
-    for (let row = first; row < end; row += column.ATTR_STRIDE) {
-      const stop = attributes[row + column.ATTR_END]!
-      const isLast = row + column.ATTR_STRIDE >= end
-      if (!isLast && attributes[row + column.ATTR_STRIDE + column.ATTR_TAG] === stop) continue
-      const piece = bytes.toString('latin1', run, stop)
-      key = key === '' ? piece : key + piece
-      if (!isLast) run = attributes[row + column.ATTR_STRIDE + column.ATTR_TAG]!
+    for (let row = items[item * column.ITEM_STRIDE + column.ATTRS_FIRST]!; row < end;) {
+      const run = attributes[row + column.ATTR_TAG]!
+      let stop = attributes[row + column.ATTR_END]!
+      for (row += column.ATTR_STRIDE; row < end && attributes[row + column.ATTR_TAG] === stop; row += column.ATTR_STRIDE)
+        stop = attributes[row + column.ATTR_END]!
+      keys.part(bytes, run, stop)
     }
-    return key
+    const place = keys.find()
+    return place < 0 ? undefined : this.#known[place]
   }
 
-  /** The stream of a point that is not known by its bytes: it may be by its labels, for attributes come in any order. */
-  add(scope: ScopeEntry, metric: MetricEntry, family: Family, index: RequestIndex, item: number, key: string): Stream {
+  /** The stream of the point that `known` has just not found: it may be known by its labels, for attributes come in any order. */
+  add(scope: ScopeEntry, family: Family, index: RequestIndex, item: number): Stream {
+    return this.#remembered(this.#stream(family, this.#labels(scope, family, index, item)))
+  }
+
+  /** The same, but nothing new is added. */
+  knownByLabels(scope: ScopeEntry, family: Family, index: RequestIndex, item: number): Stream | undefined {
+    const labels = this.#labels(scope, family, index, item)
+    const stream = this.#find(hashOf(family, labels), family, labels)
+    return stream && this.#remembered(stream)
+  }
+
+  #labels({ shared }: ScopeEntry, family: Family, index: RequestIndex, item: number): Sym[] {
     const reserved: Reserved | undefined = family.type === 'histogram' ? 'le' : family.type === 'summary' ? 'quantile' : undefined
-    const labels = labelsOf(attributesOf(index, item), scope.shared, this.#options.strategy, this.symbols, reserved)
-    const stream = this.#stream(family, labels)
-    metric.byAttributes.set(key, stream)
-    this.#keys++
+    return labelsOf(attributesOf(index, item), shared, this.#options.strategy, this.symbols, reserved)
+  }
+
+  /** The key is the one that `known` has written. */
+  #remembered(stream: Stream): Stream {
+    if (this.#known.length >= this.#options.maxStreams * 2) this.#forgetKeys()
+    const before = this.#keys.size
+    this.#keys.add(this.#known.push(stream) - 1)
+    // A key that is too long is not remembered.
+    if (this.#keys.size === before) this.#known.pop()
     return stream
+  }
+
+  #forgetKeys(): void {
+    this.#keys.clear()
+    this.#known = []
   }
 
   /** The same for what is older than `maxAgeMs`, now and then, and whenever there is no room for another. */
@@ -122,19 +152,13 @@ export class StreamTable {
 
   /** Forgets the streams whose last point came before that moment. `forgotten` hears of each. */
   sweep(beforeMs: number, forgotten: (stream: Stream) => void = () => {}): void {
-    for (const [scopeKey, { metrics, target }] of this.#scopes) {
-      for (const [metricKey, { byAttributes }] of metrics) {
-        for (const [key, stream] of byAttributes) {
-          if (stream.seenMs >= beforeMs) continue
-          byAttributes.delete(key)
-          this.#keys--
-        }
-        if (byAttributes.size === 0) metrics.delete(metricKey)
-      }
-      if (metrics.size === 0 && (target === undefined || target.seenMs < beforeMs)) this.#scopes.delete(scopeKey)
+    for (const [scopeKey, scope] of this.#scopes) {
+      for (const [metricKey, { seenMs }] of scope.metrics) if (seenMs < beforeMs) scope.metrics.delete(metricKey)
+      if (scope.seenMs < beforeMs) this.#scopes.delete(scopeKey)
     }
     const kept = new Set<Sym>()
     const byHash = new Map<number, Stream>()
+    const before = this.#count
     this.#count = 0
     for (let stream of this.#byHash.values()) {
       for (let after: Stream | undefined; ; stream = after) {
@@ -149,8 +173,14 @@ export class StreamTable {
         if (after === undefined) break
       }
     }
-    for (const { target } of this.#scopes.values()) for (const sym of target?.symbols() ?? []) kept.add(sym)
     this.#byHash = byHash
+    // The metrics that are left keep their texts.
+    for (const { target, metrics } of this.#scopes.values()) {
+      for (const sym of target?.symbols() ?? []) kept.add(sym)
+      for (const { family } of metrics.values())
+        if (family !== undefined) for (const sym of [family.name, family.help, family.unit]) kept.add(sym)
+    }
+    if (this.#count < before) this.#forgetKeys()
     this.symbols.keep(kept)
   }
 
@@ -158,21 +188,25 @@ export class StreamTable {
   clear(): void {
     this.#scopes = new Map()
     this.#byHash = new Map()
-    this.#count = this.#keys = 0
+    this.#count = 0
+    this.#forgetKeys()
     this.symbols.keep([])
   }
 
   #stream(family: Family, labels: readonly Sym[]): Stream {
-    let hash = family.name.hash
-    for (const label of labels) hash = (Math.imul(hash, 31) + label.hash) | 0
-    hash = (hash ^ (hash >>> 15)) & 0x7fffffff
-    const first = this.#byHash.get(hash)
-    for (let known = first; known !== undefined; known = known.next) if (isStream(known, family, labels)) return known
-    const stream = new Stream(family, labels, hash)
-    stream.next = first
+    const hash = hashOf(family, labels)
+    const known = this.#find(hash, family, labels)
+    if (known !== undefined) return known
+    const stream = new Stream(family, labels, hash, this.symbols)
+    stream.next = this.#byHash.get(hash)
     this.#byHash.set(hash, stream)
     this.#count++
     return stream
+  }
+
+  #find(hash: number, family: Family, labels: readonly Sym[]): Stream | undefined {
+    for (let known = this.#byHash.get(hash); known !== undefined; known = known.next) if (isStream(known, family, labels)) return known
+    return undefined
   }
 
   #family(index: RequestIndex, m: number): Family | undefined {
@@ -206,7 +240,7 @@ export class StreamTable {
       instance: one(SERVICE_INSTANCE),
       constant: constantLabels,
     }
-    return { shared, target: this.#target(attributes, shared), metrics: new Map() }
+    return { shared, target: this.#target(attributes, shared), metrics: new Map(), seenMs: 0 }
   }
 
   /** `target_info`: whoever has neither job nor instance could not be told apart, and whoever has nothing else has nothing to say. */
@@ -221,6 +255,12 @@ export class StreamTable {
     stream.isTarget = true
     return stream
   }
+}
+
+function hashOf({ name }: Family, labels: readonly Sym[]): number {
+  let hash = name.hash
+  for (const label of labels) hash = (Math.imul(hash, 31) + label.hash) | 0
+  return (hash ^ (hash >>> 15)) & 0x7fffffff
 }
 
 function isStream(stream: Stream, family: Family, labels: readonly Sym[]): boolean {

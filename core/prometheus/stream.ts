@@ -1,7 +1,7 @@
 // What a point of OTLP belongs to: its metric as Prometheus knows it (a family), its stream (a family with labels), and the series that the
 // stream comes to: one for a number, one for each bucket, the sum and the count of a histogram. The table of streams makes them.
 
-import { withLabel } from './labels.ts'
+import { compareText } from './labels.ts'
 import type { FamilyType } from './names.ts'
 import type { Sym, Symbols } from './symbols.ts'
 
@@ -14,14 +14,32 @@ export interface Family {
   readonly unit: Sym
 }
 
-/** One series: every label, `__name__` and `le` too, names and values in turn, sorted. */
+/**
+ * One series: the labels of its stream, its own name, and for buckets and quantiles a bound. There are many, so they share what they have in
+ * common; whoever needs all labels in their order asks for `labels`.
+ */
 export class Series {
-  readonly labels: readonly Sym[]
+  readonly stream: Stream
+  readonly name: Sym
+  /** The value of `le` or `quantile`. */
+  readonly bound: Sym | undefined
   /** The labels as bytes of a message, where somebody has made them: writers of requests keep them here. */
   encoded: Uint8Array | undefined
 
-  constructor(labels: readonly Sym[]) {
-    this.labels = labels
+  constructor(stream: Stream, name: Sym, bound?: Sym) {
+    this.stream = stream
+    this.name = name
+    this.bound = bound
+    this.encoded = undefined
+  }
+
+  /** Every label, `__name__` and `le` too, names and values in turn, sorted. */
+  get labels(): Sym[] {
+    const { labels, nameAt, nameKey, boundAt, boundKey } = this.stream
+    const all = [...labels.slice(0, nameAt), nameKey, this.name]
+    if (this.bound === undefined) return [...all, ...labels.slice(nameAt)]
+    // `le` and `quantile` come after `__name__` wherever they are.
+    return [...all, ...labels.slice(nameAt, boundAt), boundKey!, this.bound, ...labels.slice(boundAt)]
   }
 }
 
@@ -57,15 +75,26 @@ export class Stream {
   takenMs: number = -Infinity
   takenValue = 0
 
-  constructor(family: Family, labels: readonly Sym[], hash: number) {
+  /** Where `__name__` belongs among the labels, and `le` or `quantile`. */
+  readonly nameKey: Sym
+  readonly nameAt: number
+  readonly boundKey: Sym | undefined
+  readonly boundAt: number
+
+  constructor(family: Family, labels: readonly Sym[], hash: number, symbols: Symbols) {
     this.family = family
     this.labels = labels
     this.hash = hash
+    this.nameKey = symbols.of('__name__')
+    this.nameAt = placeOf(labels, '__name__')
+    const bound = family.isNative ? undefined : BOUND[family.type]
+    this.boundKey = bound === undefined ? undefined : symbols.of(bound)
+    this.boundAt = bound === undefined ? 0 : placeOf(labels, bound)
   }
 
   /** Of a number or a native histogram. */
-  single(symbols: Symbols): Series {
-    return (this.#single ??= new Series(withLabel(this.labels, symbols.of('__name__'), this.family.name)))
+  get single(): Series {
+    return (this.#single ??= new Series(this, this.family.name))
   }
 
   /** The layout of those bounds; the one that the last point had, if it is the same. */
@@ -76,10 +105,20 @@ export class Stream {
   }
 
   *symbols(): Generator<Sym> {
-    yield* [this.family.name, this.family.help, this.family.unit, ...this.labels]
-    for (const { labels } of this.layout?.series ?? []) yield* labels
-    if (this.#single !== undefined) yield* this.#single.labels
+    const { name, help, unit } = this.family
+    yield* [name, help, unit, this.nameKey, ...this.labels]
+    if (this.boundKey !== undefined) yield this.boundKey
+    for (const { name, bound } of this.layout?.series ?? []) yield* bound === undefined ? [name] : [name, bound]
   }
+}
+
+/** What the series of one stream are told apart by. */
+const BOUND: Readonly<Partial<Record<FamilyType, string>>> = { histogram: 'le', summary: 'quantile' }
+
+function placeOf(labels: readonly Sym[], name: string): number {
+  let at = 0
+  while (at < labels.length && compareText(labels[at]!.text, name) < 0) at += 2
+  return at
 }
 
 function areSame(a: readonly number[], b: readonly number[]): boolean {
@@ -88,15 +127,13 @@ function areSame(a: readonly number[], b: readonly number[]): boolean {
   return true
 }
 
-function layoutOf({ family, labels }: Stream, bounds: readonly number[], hasSum: boolean, symbols: Symbols): Layout {
-  const name = symbols.of('__name__')
-  const isSummary = family.type === 'summary'
-  const key = symbols.of(isSummary ? 'quantile' : 'le')
-  const named = (suffix: string): Sym[] => withLabel(labels, name, symbols.of(`${family.name.text}${suffix}`))
-  const bounded = named(isSummary ? '' : '_bucket')
-  const series = bounds.map((bound) => new Series(withLabel(bounded, key, symbols.of(numberText(bound)))))
-  if (hasSum) series.push(new Series(named('_sum')))
-  series.push(new Series(named('_count')))
+function layoutOf(stream: Stream, bounds: readonly number[], hasSum: boolean, symbols: Symbols): Layout {
+  const { name, type } = stream.family
+  const named = (suffix: string): Sym => symbols.of(`${name.text}${suffix}`)
+  const bounded = named(type === 'summary' ? '' : '_bucket')
+  const series = bounds.map((bound) => new Series(stream, bounded, symbols.of(numberText(bound))))
+  if (hasSum) series.push(new Series(stream, named('_sum')))
+  series.push(new Series(stream, named('_count')))
   return { bounds: [...bounds], hasSum, series }
 }
 

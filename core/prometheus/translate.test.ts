@@ -18,7 +18,7 @@ const OPTIONS: TranslationOptions = {
 }
 
 function translateAll(translator: Translator, chunk: Uint8Array, take: (point: Point) => void): Refusals {
-  return translator.translate(chunk, asPoints(translator.streams.symbols, take))
+  return translator.translate(chunk, asPoints(take))
 }
 
 function points(metrics: readonly object[], options: Partial<TranslationOptions> = {}, envelope: Envelope = {}): Point[] & Refusals {

@@ -13,7 +13,6 @@ import type { TranslationOptions } from './options.ts'
 import { type Exemplar, NO_EXEMPLARS, Point } from './point.ts'
 import type { Family, Stream } from './stream.ts'
 import { type MetricEntry, type ScopeEntry, StreamTable } from './stream-table.ts'
-import type { Symbols } from './symbols.ts'
 
 export interface Refusals {
   /** Data points. */
@@ -30,15 +29,15 @@ export interface Taker {
 }
 
 /** For whoever wants objects of all. */
-export function asPoints(symbols: Symbols, take: (point: Point) => void): Taker {
+export function asPoints(take: (point: Point) => void): Taker {
   return {
     point: take,
-    number: (stream, timestampMs, startMs, value) => take(numberPoint(symbols, stream, timestampMs, startMs, value)),
+    number: (stream, timestampMs, startMs, value) => take(numberPoint(stream, timestampMs, startMs, value)),
   }
 }
 
-export function numberPoint(symbols: Symbols, stream: Stream, timestampMs: number, startMs: number, value: number): Point {
-  return new Point(stream, timestampMs, startMs, [stream.single(symbols)], [value], undefined, undefined, false, NO_EXEMPLARS)
+export function numberPoint(stream: Stream, timestampMs: number, startMs: number, value: number): Point {
+  return new Point(stream, timestampMs, startMs, [stream.single], [value], undefined, undefined, false, NO_EXEMPLARS)
 }
 
 /** A bit of the flags: the series ends here. */
@@ -92,7 +91,7 @@ export class Translator {
     const first = index.scopes[row + column.CHILD_FIRST]!
     const end = index.scopes[row + column.CHILD_END]!
     if (first === end) return
-    const entry = this.streams.scope(index, scope)
+    const entry = this.streams.scope(index, scope, this.#nowMs)
     let latestMs = 0
     for (let metric = first; metric < end; metric++) latestMs = Math.max(latestMs, this.#metric(index, entry, metric, refusals, taker))
     this.#target(entry, latestMs, taker)
@@ -113,7 +112,7 @@ export class Translator {
     const first = index.metrics[m + column.CHILD_FIRST]!
     const end = index.metrics[m + column.CHILD_END]!
     if (first === end) return 0
-    const entry = this.streams.metric(scope, index, metric)
+    const entry = this.streams.metric(scope, index, metric, this.#nowMs)
     const { family } = entry
     const fault = family === undefined ? 'Prometheus has no name for it' : faultOf(index, m)
     if (family === undefined || fault !== undefined) {
@@ -141,11 +140,11 @@ export class Translator {
     taker: Taker,
   ): string | undefined {
     const { streams } = this
-    const key = streams.keyOf(index, item)
-    let stream = streams.known(metric, key)
+    let stream = streams.known(metric, index, item)
     if (stream === undefined) {
-      if (this.#refusesMore && streams.isFull) return `there are ${this.#options.maxStreams} streams already, which is the limit`
-      stream = streams.add(scope, metric, family, index, item, key)
+      if (this.#refusesMore && streams.isFull) stream = streams.knownByLabels(scope, family, index, item)
+      else stream = streams.add(scope, family, index, item)
+      if (stream === undefined) return `there are ${this.#options.maxStreams} streams already, which is the limit`
     }
     stream.seenMs = this.#nowMs
     const made = this.#made(index, stream, item, timestampMs, taker)
@@ -191,7 +190,7 @@ export class Translator {
       taker.number(stream, timestampMs, startMs, value)
       return undefined
     }
-    const series = [stream.single(this.streams.symbols)]
+    const series = [stream.single]
     return new Point(stream, timestampMs, startMs, series, [value], undefined, undefined, isStale, exemplars)
   }
 
@@ -273,7 +272,7 @@ export class Translator {
       positive: nativeBuckets(isStale ? none : positive, coarser),
       negative: nativeBuckets(isStale ? none : negative, coarser),
     }
-    return new Point(stream, timestampMs, startMs, [stream.single(this.streams.symbols)], [], native, undefined, isStale, exemplars)
+    return new Point(stream, timestampMs, startMs, [stream.single], [], native, undefined, isStale, exemplars)
   }
 
   /** ValueAtQuantile { double quantile = 1; double value = 2; } */

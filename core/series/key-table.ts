@@ -3,7 +3,7 @@
 
 /** In bytes: longer keys are not remembered. */
 const LONGEST_KEY = 4096
-/** In bytes, of all keys. */
+/** In bytes, of all keys, where its owner does not say. */
 const MOST_BYTES = 32 * 1024 * 1024
 const FIRST_SLOTS = 1024
 /** Of a slot: the hash, where the key begins (in words), its length (in words), the value. A length of 0: nobody is here. */
@@ -21,6 +21,12 @@ export class KeyTable {
   #at = 0
   /** Nobody outside knows which keys meet in one slot. */
   readonly #seed = (Math.random() * 0x1_0000_0000) | 0
+
+  readonly #mostBytes: number
+
+  constructor(mostBytes: number = MOST_BYTES) {
+    this.#mostBytes = mostBytes
+  }
 
   /** How many keys are remembered. */
   get size(): number {
@@ -96,7 +102,7 @@ export class KeyTable {
   add(value: number): void {
     const length = this.#at >> 2
     if (length === 0 || this.#at > LONGEST_KEY) return
-    if ((this.#keysEnd + length) * 4 > MOST_BYTES) this.clear()
+    if ((this.#keysEnd + length) * 4 > this.#mostBytes) this.clear()
     if ((this.#used + 1) * STRIDE * 2 > this.#slots.length) this.#rehash()
     if (this.#keysEnd + length > this.#keys.length) {
       const keys = new Int32Array(Math.max(this.#keys.length * 2, this.#keysEnd + length))

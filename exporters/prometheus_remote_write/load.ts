@@ -1,27 +1,43 @@
-// What one request is made of: so many points from the front of a shard's line. Writes them into a message, those of one stream together.
+// What one request is made of: so many points from the front of the line of a shard, or of several. Writes them into a message, those of one
+// stream together.
 
-import { numberPoint, type Point, type Stream, type Symbols } from '../../core/prometheus/index.ts'
+import { numberPoint, type Point, type Stream } from '../../core/prometheus/index.ts'
 import type { Message } from './message.ts'
 import type { Segment } from './segment.ts'
 
 /** Of all loads of this thread: a stream knows by it whether it is in this one already. */
 let round = 0
 
+/** Points of one segment, from one place to before another. */
+interface Piece {
+  readonly segment: Segment
+  readonly from: number
+  readonly end: number
+  /** The shard that it is of, by its place in the load. */
+  readonly part: number
+}
+
 export class Load {
+  /** In all, and of each part. */
   readonly points: number
-  readonly #line: readonly Segment[]
-  readonly #symbols: Symbols
-  /** Data points, of which `target_info` is none. */
-  items = 0
+  readonly pointsOf: readonly number[]
+  /** Data points of each part, of which `target_info` is none. */
+  readonly itemsOf: number[]
+  readonly #pieces: readonly Piece[]
   /** Streams: 0 where all of it has arrived before. And how many of them were written. */
   streams = 0
   written = 0
 
-  /** The line may grow at its end meanwhile, and lose nothing at its front. */
-  constructor(line: readonly Segment[], points: number, symbols: Symbols) {
-    this.#line = line
-    this.points = points
-    this.#symbols = symbols
+  /** So many points of each line. A line may grow at its end meanwhile, and loses nothing at its front. */
+  constructor(parts: readonly (readonly [line: readonly Segment[], points: number])[]) {
+    this.pointsOf = parts.map(([, points]) => points)
+    this.points = this.pointsOf.reduce((sum, points) => sum + points, 0)
+    this.itemsOf = parts.map(() => 0)
+    this.#pieces = parts.flatMap(([line, points], part) => piecesOf(line, points, part))
+  }
+
+  get items(): number {
+    return this.itemsOf.reduce((sum, items) => sum + items, 0)
   }
 
   /**
@@ -32,22 +48,19 @@ export class Load {
     const several = this.#look()
     const mark = round
     this.written = 0
-    let left = this.points
-    for (const segment of this.#line) {
-      const { streams, times, starts, values, next } = segment
-      const end = Math.min(streams.length, next + left)
-      if (!segment.job.isGone)
-        for (let i = next; i < end; i++) {
-          const stream = streams[i]!
-          // The first of its stream: places were given in this order.
-          if (stream.round !== mark || stream.slot !== this.written || hasArrived(stream, times[i]!, values[i]!)) continue
-          this.written++
-          const points = several?.get(stream) ?? pointAt(segment, i)
-          if (points === undefined) message.number(stream.single(this.#symbols), stream, times[i]!, starts[i]!, values[i]!)
-          else message.add(points)
-          if (message.length > maxBytes && this.points > 1) return false
-        }
-      if ((left -= end - next) === 0) break
+    for (const { segment, from, end } of this.#pieces) {
+      if (segment.job.isGone) continue
+      const { streams, times, starts, values } = segment
+      for (let i = from; i < end; i++) {
+        const stream = streams[i]!
+        // The first of its stream: places were given in this order.
+        if (stream.round !== mark || stream.slot !== this.written || hasArrived(stream, times[i]!, values[i]!)) continue
+        this.written++
+        const points = several?.get(stream) ?? pointAt(segment, i)
+        if (points === undefined) message.number(stream.single, stream, times[i]!, starts[i]!, values[i]!)
+        else message.add(points)
+        if (message.length > maxBytes && this.points > 1) return false
+      }
     }
     return true
   }
@@ -56,37 +69,48 @@ export class Load {
   #look(): ReadonlyMap<Stream, readonly Point[]> | undefined {
     const mark = ++round
     let several: Map<Stream, Point[]> | undefined
-    let left = this.points
-    this.items = this.streams = 0
-    for (const [at, segment] of this.#line.entries()) {
-      const { streams, times, values, next } = segment
-      const end = Math.min(streams.length, next + left)
-      if (!segment.job.isGone)
-        for (let i = next; i < end; i++) {
-          const stream = streams[i]!
-          if (!stream.isTarget) this.items++
-          if (hasArrived(stream, times[i]!, values[i]!)) continue
-          if (stream.round !== mark) {
-            stream.round = mark
-            stream.slot = this.streams++
-            stream.segment = at
-            stream.place = i
-            continue
-          }
-          const points = (several ??= new Map()).get(stream)
-          if (points === undefined)
-            several.set(stream, [this.#pointOf(this.#line[stream.segment]!, stream.place), this.#pointOf(segment, i)])
-          else points.push(this.#pointOf(segment, i))
+    this.streams = 0
+    this.itemsOf.fill(0)
+    for (const [at, { segment, from, end, part }] of this.#pieces.entries()) {
+      if (segment.job.isGone) continue
+      const { streams, times, values } = segment
+      let items = 0
+      for (let i = from; i < end; i++) {
+        const stream = streams[i]!
+        if (!stream.isTarget) items++
+        if (hasArrived(stream, times[i]!, values[i]!)) continue
+        if (stream.round !== mark) {
+          stream.round = mark
+          stream.slot = this.streams++
+          stream.segment = at
+          stream.place = i
+          continue
         }
-      if ((left -= end - next) === 0) break
+        const points = (several ??= new Map()).get(stream)
+        if (points === undefined) several.set(stream, [pointOf(this.#pieces[stream.segment]!.segment, stream.place), pointOf(segment, i)])
+        else points.push(pointOf(segment, i))
+      }
+      this.itemsOf[part]! += items
     }
     for (const [stream, points] of several ?? []) several!.set(stream, sorted(points))
     return several
   }
+}
 
-  #pointOf({ points, streams, times, starts, values }: Segment, i: number): Point {
-    return points?.get(i) ?? numberPoint(this.#symbols, streams[i]!, times[i]!, starts[i]!, values[i]!)
+function piecesOf(line: readonly Segment[], points: number, part: number): Piece[] {
+  const pieces: Piece[] = []
+  let left = points
+  for (const segment of line) {
+    if (left === 0) break
+    const end = Math.min(segment.length, segment.next + left)
+    pieces.push({ segment, from: segment.next, end, part })
+    left -= end - segment.next
   }
+  return pieces
+}
+
+function pointOf({ points, streams, times, starts, values }: Segment, i: number): Point {
+  return points?.get(i) ?? numberPoint(streams[i]!, times[i]!, starts[i]!, values[i]!)
 }
 
 /** Of several of one time the last. */

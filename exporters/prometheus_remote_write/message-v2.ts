@@ -86,12 +86,23 @@ export class MessageV2 implements Message {
     out.end(start)
   }
 
-  #begin({ labels }: Series): number {
+  /** As `Series.labels`, without making that list. */
+  #begin({ stream, name, bound }: Series): number {
     const out = this.#out
+    const { labels, nameAt, nameKey, boundAt } = stream
     const start = out.begin(0x2a)
-    out.reserve(80 + 5 * labels.length)
+    out.reserve(80 + 5 * (labels.length + 4))
     const refs = out.begin(0x0a)
-    for (let i = 0; i < labels.length; i++) out.varint(this.#refOf(labels[i]!))
+    for (let i = 0; i < nameAt; i++) out.varint(this.#refOf(labels[i]!))
+    out.varint(this.#refOf(nameKey))
+    out.varint(this.#refOf(name))
+    const boundFrom = bound === undefined ? labels.length : boundAt
+    for (let i = nameAt; i < boundFrom; i++) out.varint(this.#refOf(labels[i]!))
+    if (bound !== undefined) {
+      out.varint(this.#refOf(stream.boundKey!))
+      out.varint(this.#refOf(bound))
+      for (let i = boundFrom; i < labels.length; i++) out.varint(this.#refOf(labels[i]!))
+    }
     out.end(refs)
     return start
   }

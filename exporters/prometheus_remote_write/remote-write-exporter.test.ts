@@ -567,6 +567,29 @@ t.test('a request that is not answered holds up its own series alone', async (t)
   await first
 })
 
+t.test('while little waits it goes in one request, and after something failed each way for itself', async (t) => {
+  let down = true
+  const { endpoint, seen } = await receiver(t, (response, one, nth) => {
+    if (nth > 1 && down) return ending(503)(response, one, nth)
+    takesAll(response, one)
+  })
+  const sending = await exporter(t, { endpoint, max_batch_request_parallelism: 4 })
+  await sending.consume(gaugeBatch(1, SERIES), soon())
+  t.equal(seen.length, 1)
+  t.equal(seen[0]!.series.length, SERIES.length)
+  const second = sending.consume(gaugeBatch(2, SERIES), soon())
+  while (seen.length < 10) await new Promise((resolve) => setTimeout(resolve, 1))
+  down = false
+  await second
+  const after = seen.slice(2).map(({ series }) => series.length)
+  t.ok(
+    after.every((length) => length < SERIES.length),
+    `requests of ${[...new Set(after)].join(', ')} series`,
+  )
+  await sending.consume(gaugeBatch(3, SERIES), soon())
+  t.equal(seen.at(-1)!.series.length, SERIES.length, 'and together again when all is well')
+})
+
 function timeout(ms: number): Promise<never> {
   return new Promise((_, reject) => setTimeout(() => reject(new Error('late')), ms).unref())
 }

@@ -19,14 +19,15 @@ import { DeltaToCumulative, deltaOptionsOf, type Stream, translationOf, Translat
 import type { RemoteWriteConfig } from './factory.ts'
 import { Job } from './job.ts'
 import { Segment } from './segment.ts'
-import { Shard } from './shard.ts'
 import { Transport } from './transport.ts'
+import { Ways } from './ways.ts'
 
 export class RemoteWriteExporter implements Exporter {
   readonly #settings: Settings
   readonly #translator: Translator
   readonly #transport: Transport
-  readonly #shards: readonly Shard[]
+  readonly #ways: Ways
+  readonly #shardCount: number
   readonly #deltas: DeltaToCumulative | undefined
   readonly #jobs = new WeakMap<Uint8Array, Job>()
   /** Jobs that somebody waits for. */
@@ -40,19 +41,15 @@ export class RemoteWriteExporter implements Exporter {
     const options = translationOf(config, { constantLabels: config.external_labels, maxStreams: config.max_series })
     this.#translator = new Translator(options, clock)
     const transport = (this.#transport = new Transport(config, this.#translator.streams.symbols, settings))
-    this.#shards = Array.from(
-      { length: config.max_batch_request_parallelism },
-      () =>
-        new Shard({
-          clock,
-          retry: retryOptionsOf(config.retry_on_failure),
-          maxPoints: config.max_samples_per_send,
-          symbols: this.#translator.streams.symbols,
-          encode: (load) => transport.encode(load),
-          send: (load, encoded) => transport.send(load, encoded),
-          onWorked: () => this.#wake(),
-        }),
-    )
+    this.#shardCount = config.max_batch_request_parallelism
+    this.#ways = new Ways({
+      clock,
+      retry: retryOptionsOf(config.retry_on_failure),
+      shards: this.#shardCount,
+      maxPoints: config.max_samples_per_send,
+      encode: (load) => transport.encode(load),
+      send: (load, encoded) => transport.send(load, encoded),
+    })
     this.#deltas = config.delta === 'convert' ? new DeltaToCumulative(deltaOptionsOf(config), clock) : undefined
   }
 
@@ -81,7 +78,7 @@ export class RemoteWriteExporter implements Exporter {
     abort.addEventListener('abort', aborted, { once: true })
     while (this.#awaited.size > 0 && !abort.aborted) await new Promise<void>((resolve) => (this.#onIdle = resolve))
     abort.removeEventListener('abort', aborted)
-    for (const shard of this.#shards) shard.stop(new RetryableError(`${this.#settings.id} is stopping`))
+    this.#ways.stop(new RetryableError(`${this.#settings.id} is stopping`))
     await this.#transport.stop(abort)
   }
 
@@ -109,30 +106,23 @@ export class RemoteWriteExporter implements Exporter {
   }
 
   #begin(chunk: Uint8Array, deadlineMs: number): Job {
-    const shards = this.#shards
-    const segments: (Segment | undefined)[] = shards.map(() => undefined)
+    const shards = this.#shardCount
+    const segments: (Segment | undefined)[] = Array.from({ length: shards }, () => undefined)
     let points = 0
     let targets = 0
     const segmentOf = (stream: Stream): Segment => {
       points++
       if (stream.isTarget) targets++
-      return (segments[stream.hash % shards.length] ??= new Segment())
+      return (segments[stream.hash % shards] ??= new Segment())
     }
     const { count: refused, reason } = this.#translator.translate(chunk, {
       number: (stream, timestampMs, startMs, value) => segmentOf(stream).number(stream, timestampMs, startMs, value),
       point: (point) => segmentOf(point.stream).point(point),
     })
     const job = new Job(this.#settings.clock.monotonicMs(), deadlineMs, points - targets + refused, points, refused, reason)
-    for (const [i, segment] of segments.entries()) {
-      if (segment === undefined) continue
-      segment.job = job
-      shards[i]!.add(segment)
-    }
+    for (const segment of segments) if (segment !== undefined) segment.job = job
+    this.#ways.add(segments)
     return job
-  }
-
-  #wake(): void {
-    for (const shard of this.#shards) shard.wake()
   }
 }
 

@@ -1,61 +1,50 @@
-// One of the ways to the destination: the series whose hash is its own, in the order in which their points came. One request is on its way at
-// a time, and what fails is tried again before anything else, so no sample overtakes another of its series. The exporter has several.
+// One of the ways to the destination: the points of the series whose hash is its own, in the order in which they came. What is under way of them
+// is under way alone, and what fails is tried again before anything else, so no sample overtakes another of its series. `Ways` has several.
 
 import { type Clock, RetryableError } from '../../core/index.ts'
 import { pauseMsOf, type RetryOptions } from '../../core/client/index.ts'
-import type { Symbols } from '../../core/prometheus/index.ts'
-import { Load } from './load.ts'
-import type { Counts } from './message.ts'
 import type { Segment } from './segment.ts'
-
-/** What became of a load: how many of its items were refused, and why. */
-export interface Fate {
-  readonly refused: number
-  readonly reason: string
-}
-
-/** A load as bytes, if it fits into one request. */
-export interface Encoded {
-  readonly body: Uint8Array
-  readonly counts: Counts
-  readonly version: 1 | 2
-}
 
 export interface ShardParts {
   readonly clock: Clock
   readonly retry: RetryOptions
-  readonly symbols: Symbols
-  /** How many points a request may have. */
-  readonly maxPoints: number
-  /** A number where it does not fit: how many points, of so many, might. One always fits. */
-  readonly encode: (load: Load) => Encoded | number
-  /** Sends once. Rejects with a RetryableError where it is not now. */
-  readonly send: (load: Load, encoded: Encoded) => Promise<Fate>
-  readonly onWorked: () => void
+  /** Called when a pause is over. */
+  readonly onReady: () => void
 }
 
 /** Pauses grow no longer than this while somebody waits for the answer, in milliseconds. */
 const WAITED_FOR_MAX_MS = 1000
-/** Requests that had to be cut are followed by ones that begin a little larger again. */
-const GROWTH = 1.25
 
 export class Shard {
   readonly #parts: ShardParts
-  readonly #line: Segment[] = []
-  #maxPoints: number
-  #busy = false
-  #stopped = false
+  /** What waits and what is under way, the oldest first. While something is, nothing leaves it. */
+  readonly line: Segment[] = []
+  /** Whether a request of its points is under way. */
+  isBusy = false
   #pause: { cancel(): void; readonly asked: boolean } | undefined
   #failures = 0
 
   constructor(parts: ShardParts) {
     this.#parts = parts
-    this.#maxPoints = parts.maxPoints
   }
 
-  add(segment: Segment): void {
-    this.#line.push(segment)
-    this.#advance()
+  /** Whether the last request arrived. */
+  get isFine(): boolean {
+    return this.#failures === 0
+  }
+
+  /** Whether something of it can be sent now. */
+  get isReady(): boolean {
+    if (this.isBusy || this.#pause !== undefined || this.line.length === 0) return false
+    this.#shed()
+    return this.line.length > 0
+  }
+
+  /** Points, counted up to `most`. */
+  waiting(most: number): number {
+    let waiting = 0
+    for (const { length, next } of this.line) if ((waiting += length - next) >= most) return most
+    return waiting
   }
 
   /** The destination works again: who pauses without having been asked to need not any more. */
@@ -63,94 +52,54 @@ export class Shard {
     if (this.#pause === undefined || this.#pause.asked) return
     this.#pause.cancel()
     this.#pause = undefined
-    this.#advance()
   }
 
-  /** Gives everything back, and sends nothing more. */
+  /** Gives everything back. */
   stop(error: RetryableError): void {
-    this.#stopped = true
     this.#pause?.cancel()
     this.#pause = undefined
-    for (const { job } of this.#line) if (!job.isGone) job.giveBack(error)
-  }
-
-  #advance(): void {
-    if (this.#busy || this.#stopped || this.#pause !== undefined || this.#line.length === 0) return
-    this.#busy = true
-    void this.#run().finally(() => {
-      this.#busy = false
-      this.#advance()
-    })
-  }
-
-  /** Never rejects. */
-  async #run(): Promise<void> {
-    for (;;) {
-      this.#shed()
-      const request = this.#request()
-      if (request === undefined) return
-      const { load, encoded } = request
-      try {
-        const fate = load.streams === 0 ? NOTHING_REFUSED : await this.#parts.send(load, encoded)
-        this.#arrived(load, fate)
-      } catch (error) {
-        this.#failed(error instanceof RetryableError ? error : new RetryableError(String(error), { cause: error }))
-        return
-      }
-    }
-  }
-
-  /** As many points as may be in one, from the front of the line. */
-  #request(): { readonly load: Load; readonly encoded: Encoded } | undefined {
-    let waiting = 0
-    for (const { length, next } of this.#line) if ((waiting += length - next) >= this.#maxPoints) break
-    for (let points = Math.min(waiting, Math.floor(this.#maxPoints)); points > 0;) {
-      const load = new Load(this.#line, points, this.#parts.symbols)
-      const encoded = this.#parts.encode(load)
-      if (typeof encoded !== 'number') return { load, encoded }
-      points = this.#maxPoints = Math.max(1, Math.min(points - 1, encoded))
-    }
-    return undefined
+    for (const { job } of this.line) if (!job.isGone) job.giveBack(error)
   }
 
   /** What was given back to its sender is not sent, and what nobody can wait for any more is given back. */
   #shed(): void {
+    const { line } = this
     const now = this.#parts.clock.monotonicMs()
-    for (const { job } of this.#line) if (!job.isGone && job.deadlineMs <= now) job.giveBack(late())
-    while (this.#line[0]?.job.isGone === true) this.#line.shift()
+    for (const { job } of line) if (!job.isGone && job.deadlineMs <= now) job.giveBack(late())
+    while (line[0]?.job.isGone === true) line.shift()
   }
 
-  #arrived({ points, items }: Load, { refused, reason }: Fate): void {
+  /** So many points from the front, of which so many were data points, and so many of those refused. */
+  arrived(points: number, items: number, refused: number, reason: string): void {
     this.#failures = 0
-    this.#maxPoints = Math.min(this.#parts.maxPoints, this.#maxPoints * GROWTH)
+    const { line } = this
     let [leftPoints, leftItems, leftRefused] = [points, items, refused]
     while (leftPoints > 0) {
-      const segment = this.#line[0]!
+      const segment = line[0]!
       const { job } = segment
       const count = Math.min(leftPoints, segment.length - segment.next)
       const own = note(segment, count)
-      // Which items were refused nobody says: each job has its share, and together they have all.
-      const share = leftItems === 0 || job.isGone ? 0 : Math.min(leftRefused, Math.round((leftRefused * own) / leftItems))
+      const share = job.isGone ? 0 : shareOf(leftRefused, own, leftItems)
       if (!job.isGone) leftItems -= own
       leftRefused -= share
       leftPoints -= count
       segment.next += count
-      if (segment.next === segment.length) this.#line.shift()
+      if (segment.next === segment.length) line.shift()
       if (!job.isGone) job.settle(count, share, reason)
     }
-    this.#parts.onWorked()
   }
 
-  #failed(error: RetryableError): void {
+  /** Nothing is taken now: all that wait for it hear so, and it is tried again after a pause. */
+  failed(error: RetryableError): void {
     const { retry, clock } = this.#parts
     const now = clock.monotonicMs()
-    const isWaitedFor = this.#line.some(({ job }) => job.deadlineMs !== Infinity && !job.isGone)
+    const isWaitedFor = this.line.some(({ job }) => job.deadlineMs !== Infinity && !job.isGone)
     const longestMs = isWaitedFor
       ? Math.min(retry.maxIntervalMs, Math.max(retry.initialIntervalMs, WAITED_FOR_MAX_MS))
       : retry.maxIntervalMs
     const ownMs = pauseMsOf({ ...retry, maxIntervalMs: longestMs }, this.#failures++, Math.random())
     const pauseMs = Math.max(ownMs, error.retryAfterMs ?? 0)
-    for (const { job } of this.#line) {
+    for (const { job } of this.line) {
       if (job.isGone) continue
       const end = Math.min(job.deadlineMs, job.beganMs + retry.maxElapsedMs)
       if (!retry.enabled || now + pauseMs >= end) job.giveBack(again(error, pauseMs))
@@ -158,13 +107,16 @@ export class Shard {
     }
     const timer = clock.after(pauseMs, () => {
       this.#pause = undefined
-      this.#advance()
+      this.#parts.onReady()
     })
     this.#pause = { cancel: () => timer.cancel(), asked: error.retryAfterMs !== undefined }
   }
 }
 
-const NOTHING_REFUSED: Fate = { refused: 0, reason: '' }
+/** Which items were refused nobody says: each has its share of them, and together they have all. */
+export function shareOf(refused: number, own: number, all: number): number {
+  return all === 0 ? 0 : Math.min(refused, Math.round((refused * own) / all))
+}
 
 function late(): RetryableError {
   return new RetryableError('no time is left to send')

@@ -22,7 +22,7 @@ import { MessageV1, Metadata } from './message-v1.ts'
 import { MessageV2 } from './message-v2.ts'
 import { destinationOf, type Destination } from './sender.ts'
 import type { Load } from './load.ts'
-import type { Encoded, Fate } from './shard.ts'
+import type { Encoded, Fate } from './ways.ts'
 
 type Version = 1 | 2
 
