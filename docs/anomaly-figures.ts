@@ -7,7 +7,7 @@ import { Scorer, ScoringPool } from '../core/anomaly/index.ts'
 import { systemClock } from '../core/index.ts'
 import { indexChunk } from '../core/otlp/requests.ts'
 import { TestSettings } from '../core/testing/index.ts'
-import { FAULTS, type MadeTrace, requestOf, Traffic } from '../test/anomaly-traffic.ts'
+import { type Fault, FAULTS, type MadeTrace, requestOf, Traffic } from '../test/anomaly-traffic.ts'
 
 const PAGE = join(import.meta.dirname, 'anomaly.md')
 const BEGIN = '<!-- figures -->\n'
@@ -87,12 +87,24 @@ class Run {
   }
 }
 
+/** Faults that are smaller than those above, in order to see where they are missed. */
+const SMALL: readonly (readonly [name: string, fault: Fault, strength: number])[] = [
+  ['a database that takes 2 times as long', 'slow dependency', 2],
+  ['3 times', 'slow dependency', 3],
+  ['5 times', 'slow dependency', 5],
+  ['10 times', 'slow dependency', 10],
+  ['30 times', 'slow dependency', 30],
+  ['one more try', 'retry storm', 1],
+  ['two more', 'retry storm', 2],
+]
+
 export async function figures(seeds: readonly number[] = SEEDS): Promise<string> {
   const settings = new TestSettings('anomaly_model')
   const pool = new ScoringPool({ threads: 1, timeoutMs: 60_000, maxHeapMb: 64, clock: systemClock, log: settings.log })
   const ours = new Map<string, Tally>(FAULTS.map((fault) => [fault, empty()]))
   const rule = new Map<string, Tally>(FAULTS.map((fault) => [fault, empty()]))
   const clean: [Tally, Tally] = [empty(), empty()]
+  const small = SMALL.map((): [Tally, Tally] => [empty(), empty()])
   for (const seed of seeds) {
     const run = new Run(seed, pool)
     await run.learn()
@@ -106,6 +118,11 @@ export async function figures(seeds: readonly number[] = SEEDS): Promise<string>
         const traces = Array.from({ length: ONE_OF }, (_, k) => run.traffic.next(k === ONE_OF / 2 ? fault : undefined))
         await run.count(traces, ours.get(fault)!, rule.get(fault)!)
       }
+    for (const [at, [, fault, strength]] of SMALL.entries())
+      for (let i = 0; i < FAULTY; i += ONE_OF) {
+        const traces = Array.from({ length: ONE_OF }, (_, k) => (k === ONE_OF / 2 ? run.traffic.next(fault, strength) : run.traffic.next()))
+        await run.count(traces, ...small[at]!)
+      }
   }
   await pool.close()
   const share = ({ wrong }: Tally): string => `${((100 * wrong) / (CLEAN * seeds.length)).toFixed(2)} %`
@@ -117,6 +134,10 @@ export async function figures(seeds: readonly number[] = SEEDS): Promise<string>
     ),
     '',
     `Of ${(CLEAN * seeds.length).toLocaleString('en')} clean traces the model flags ${share(clean[0])}, the rule ${share(clean[1])}. Seeds: ${seeds.join(', ')}.`,
+    '',
+    '| a smaller fault | recall | recall of the rule |',
+    '|---|--:|--:|',
+    ...SMALL.map(([name], i) => `| ${name} | ${recall(small[i]![0])} | ${recall(small[i]![1])} |`),
   ]
   return lines.join('\n')
 }

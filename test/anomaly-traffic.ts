@@ -41,6 +41,7 @@ export class Traffic {
   #traces = 0
   #spans = 0
   readonly #seed: number
+  #strength: number | undefined
 
   constructor(seed: number) {
     this.#seed = seed
@@ -52,8 +53,12 @@ export class Traffic {
     return this.#traces
   }
 
-  /** The next trace; with a fault, one of the traces that can have it. */
-  next(fault?: Fault): MadeTrace {
+  /**
+   * The next trace; with a fault, one of the traces that can have it. `strength` is how many times as long a slow dependency takes (a hundred), or how often a
+   * storm tries again (three to six times).
+   */
+  next(fault?: Fault, strength?: number): MadeTrace {
+    this.#strength = strength
     const call = this.#root(fault)
     const id = `${this.#seed.toString(16).padStart(8, '0')}${(++this.#traces).toString(16).padStart(24, '0')}`
     const byService = new Map<string, PlainSpan[]>()
@@ -103,9 +108,9 @@ export class Traffic {
   }
 
   #order(fault: Fault | undefined): Call {
-    const insert = this.#call('payments', 'INSERT payment', fault === 'slow dependency' ? 1200 : 12)
+    const insert = this.#call('payments', 'INSERT payment', 12 * (fault === 'slow dependency' ? (this.#strength ?? 100) : 1))
     const charge = this.#call('payments', 'POST /charge', 20, [insert])
-    const tries = fault === 'retry storm' ? 4 + this.#random.below(4) : 1
+    const tries = fault === 'retry storm' ? 1 + (this.#strength ?? 3 + this.#random.below(4)) : 1
     const charges = Array.from({ length: tries }, (_, i) =>
       i < tries - 1 ? { ...this.#call('payments', 'POST /charge', 6), hasFailed: true } : charge,
     )

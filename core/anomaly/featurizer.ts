@@ -1,34 +1,19 @@
 // Makes rows of features from spans and their baselines, and lets the baselines learn. The scorer calls it on the main thread for every trace,
-// so what is as usual costs little: a residual within what is usual is 0, and nothing more is noted of it.
+// so what is as usual costs little: a value within what is usual is 0, and nothing more is noted of it.
 
 import type { Baselines } from './baselines.ts'
 import { type Feature, featuresOf, type FeatureName, type Kind } from './features.ts'
-import { CHILDREN, CRITICAL_PATH, DURATION, FAN_OUT, GAP, OWN, REPEATS, scaleOf, SELF_TIME, SPANS } from './measures.ts'
+import { CHILDREN, CRITICAL_PATH, DURATION, FAN_OUT, GAP, OWN, REPEATS, SELF_TIME, SPANS } from './measures.ts'
 import type { Operation } from './operation.ts'
-import type { Note } from './reasons.ts'
+import { MOST, type Rows, RowWriter } from './rows.ts'
 import { FLAGS, HAS_ERROR, ORDINAL, RECORD, SpanRecords } from './span-records.ts'
 import { TraceShape } from './trace-shape.ts'
 
-/** Up to here, in spreads, a residual is none: beyond it lies less than one in a hundred. */
-const USUAL_SPREADS = 1.5
-/** No feature is larger: what is a hundred spreads off is not more anomalous than what is sixty off. */
-const MOST = 6
-/** An edge or a missing call is one where a hundredth of the spans at most have it. */
-const RARE = 2
-/** So many children are compared one by one for repeats; more are counted in a map. */
+/** So many children are compared one by one; more are counted in a map. */
 const FEW_CHILDREN = 8
-
-/** Rows that were made together, and what stands behind their numbers. */
-export interface Rows {
-  readonly values: Float32Array
-  readonly count: number
-  /** Of a span the caller's number, of a trace its place in what was asked. */
-  readonly ordinals: Int32Array
-  /** 1: its operation has not been seen often enough. */
-  readonly isCold: Uint8Array
-  /** By row * width + feature. */
-  readonly notes: ReadonlyMap<number, Note>
-}
+/** A call that fewer of an operation's spans make is one that it hardly ever makes; one that more of them make, one that it nearly always does. */
+const RARE_CALL = 0.01
+const USUAL_CALL = 0.9
 
 export class Featurizer {
   readonly kind: Kind
@@ -38,16 +23,11 @@ export class Featurizer {
   readonly records: SpanRecords
   readonly attributes: readonly string[]
   readonly #baselines: Baselines
+  readonly #minSamples: number
   readonly #shape = new TraceShape()
   /** The column of each feature, -1 where it is switched off. */
   readonly #at: Readonly<Record<FeatureName, number>>
-  #values: Float32Array = new Float32Array(1024)
-  #ordinals: Int32Array = new Int32Array(128)
-  #cold: Uint8Array = new Uint8Array(128)
-  #notes = new Map<number, Note>()
-  #count = 0
-  /** Of the row that is being made: where it begins. */
-  #row = 0
+  readonly #rows: RowWriter
   #repeated: Operation | undefined
   /** Of the row that is being made: how much time of its own the span had that is named for the duration. */
   #blamedNs = 0
@@ -57,97 +37,81 @@ export class Featurizer {
   constructor(kind: Kind, baselines: Baselines, without: readonly string[], attributes: readonly string[]) {
     this.kind = kind
     this.#baselines = baselines
+    this.#minSamples = baselines.options.minSamples
     this.features = featuresOf(kind, without)
     this.attributes = attributes
     this.width = this.features.length + attributes.length
+    this.#rows = new RowWriter(this.width)
     this.records = new SpanRecords(baselines, attributes)
     const at = Object.fromEntries(featuresOf('traces', []).map(({ name }) => [name, -1])) as Record<FeatureName, number>
     for (const [i, { name }] of this.features.entries()) at[name] = i
     this.#at = at
   }
 
-  /** One row for each trace, or for each of its spans. The baselines learn from all of them; a trace is compared with what came before it. */
+  /** One row for each trace, or for each of its spans. The baselines learn from all of them; a span is compared with what came before it. */
   rowsOf(traces: readonly number[]): Rows {
-    this.#count = 0
-    this.#notes = new Map()
-    for (const [ordinal, first] of traces.entries()) {
-      if (first < 0) continue
-      this.#shape.read(this.records, first)
-      if (this.kind === 'traces') this.#trace(ordinal)
-      else
-        for (let span = 0; span < this.#shape.count; span++) {
-          this.#begin(span, this.records.cells[this.#shape.records[span]! * RECORD + ORDINAL]!)
-          this.#span(span)
-        }
-      this.#learn()
+    const shape = this.#shape
+    for (let ordinal = 0; ordinal < traces.length; ordinal++) {
+      if (traces[ordinal]! < 0) continue
+      shape.read(this.records, traces[ordinal]!)
+      if (this.kind === 'traces') this.#begin(shape.root, ordinal)
+      for (let span = 0; span < shape.count; span++) {
+        if (this.kind === 'spans') this.#begin(span, this.records.cells[shape.records[span]! * RECORD + ORDINAL]!)
+        this.#span(span)
+      }
+      if (this.kind === 'traces') this.#weigh(this.#at.spans, SPANS, this.#operationOf(shape.root), shape.count, true)
     }
-    const { width } = this
-    return {
-      values: this.#values.slice(0, this.#count * width),
-      count: this.#count,
-      ordinals: this.#ordinals.slice(0, this.#count),
-      isCold: this.#cold.slice(0, this.#count),
-      notes: this.#notes,
-    }
-  }
-
-  #trace(ordinal: number): void {
-    const { root, count } = this.#shape
-    this.#begin(root, ordinal)
-    for (let span = 0; span < count; span++) this.#span(span)
-    const operation = this.#operationOf(root)
-    if (this.#baselines.isKnown(operation)) this.#residual(this.#at.spans, SPANS, operation, count, true)
+    return this.#rows.take()
   }
 
   /** A new row, about that span. */
   #begin(span: number, ordinal: number): void {
-    const { width } = this
-    if ((this.#count + 1) * width > this.#values.length)
-      this.#values = grown(this.#values, new Float32Array(this.#values.length * 2 + width))
-    if (this.#count === this.#ordinals.length) {
-      this.#ordinals = grown(this.#ordinals, new Int32Array(this.#count * 2))
-      this.#cold = grown(this.#cold, new Uint8Array(this.#count * 2))
-    }
-    const record = this.#shape.records[span]!
-    this.#row = this.#count * width
     this.#isOriginNamed = false
-    this.#values.fill(0, this.#row, this.#row + width)
-    this.#ordinals[this.#count] = ordinal
-    this.#cold[this.#count] = this.#baselines.isKnown(this.records.operations[record]!) ? 0 : 1
-    this.#count++
+    this.#blamedNs = 0
+    this.#rows.begin(ordinal, !this.#baselines.isKnown(this.#operationOf(span)))
   }
 
   #operationOf(span: number): Operation {
     return this.records.operations[this.#shape.records[span]!]!
   }
 
-  /** What is unusual in one span, into the row: of a trace the most unusual of its spans counts. */
+  /** What is unusual in one span, into the row: of a trace the most unusual of its spans counts. Then it is a part of what is usual. */
   #span(span: number): void {
     const operation = this.#operationOf(span)
-    const at = this.#at
-    if (!this.#baselines.isKnown(operation)) {
-      this.#put(at.operation, 2 + 2 * Math.log10(this.#baselines.options.minSamples / (operation.seen + 1)), operation, operation.seen)
-      return
-    }
     const shape = this.#shape
     const record = shape.records[span]!
+    const hasFailed = this.#hasFailed(span)
+    const isKnown = this.#baselines.isKnown(operation)
+    if (isKnown) {
+      if (hasFailed) this.#error(span, operation)
+      this.#calls(span, operation)
+    } else this.#unknown(operation)
+    const at = this.#at
     const ns = this.records.durations[record]!
-    this.#residual(at.duration, DURATION, operation, ns, false, '', shape.selfNs[span])
-    if (shape.children[span]! > 0) this.#residual(at.self_time, SELF_TIME, operation, ns > 0 ? shape.selfNs[span]! / ns : 0, false)
-    this.#residual(at.critical_path, CRITICAL_PATH, operation, this.#criticalShare(span), false)
-    this.#residual(at.children, CHILDREN, operation, shape.children[span]!, true)
-    this.#residual(at.fan_out, FAN_OUT, operation, shape.fanOut[span]!, false)
-    this.#residual(at.gap, GAP, operation, shape.gapNs[span]!, false)
-    if (at.repeats >= 0) {
+    const children = shape.children[span]!
+    this.#duration(operation, ns, shape.selfNs[span]!)
+    this.#weigh(at.critical_path, CRITICAL_PATH, operation, this.#criticalShare(span), false)
+    this.#weigh(at.children, CHILDREN, operation, children, true)
+    if (children > 0) {
+      this.#weigh(at.self_time, SELF_TIME, operation, ns > 0 ? shape.selfNs[span]! / ns : 0, false)
+      this.#weigh(at.fan_out, FAN_OUT, operation, shape.fanOut[span]!, false)
       const repeats = this.#repeats(span)
-      this.#residual(at.repeats, REPEATS, operation, repeats, false, this.#repeated?.name)
+      this.#weigh(at.repeats, REPEATS, operation, repeats, false, this.#repeated?.name)
+      this.#learnCalls(span, operation)
     }
-    if (this.#hasFailed(span)) this.#error(span, operation)
-    this.#calls(span, operation)
+    if (children > 1) this.#weigh(at.gap, GAP, operation, shape.gapNs[span]!, false)
     for (let i = 0; i < this.attributes.length; i++) {
       const value = this.records.own[record * this.attributes.length + i]!
-      if (!Number.isNaN(value)) this.#residual(this.features.length + i, OWN + i, operation, value, true)
+      if (!Number.isNaN(value)) this.#weigh(this.features.length + i, OWN + i, operation, value, true)
     }
+    operation.count(hasFailed)
+  }
+
+  #unknown(operation: Operation): void {
+    const at = this.#at.operation
+    if (at < 0) return
+    const size = 2 + 2 * Math.log10(this.#minSamples / (operation.seen + 1))
+    if (this.#rows.raise(at, size)) this.#rows.note(at, { operation, value: operation.seen })
   }
 
   #criticalShare(span: number): number {
@@ -158,39 +122,29 @@ export class Featurizer {
     return whole > 0 ? Math.min(1, shape.criticalNs[span]! / whole) : 0
   }
 
-  /**
-   * `blameNs`: of several spans that took longer than usual, callers wait for whom they call: the one that has most of the time to itself is the one
-   * that is named.
-   */
-  #residual(at: number, measure: number, operation: Operation, value: number, isTwoSided: boolean, other = '', blameNs = -1): void {
-    if (at < 0 || operation.totals[measure]! < this.#baselines.options.minSamples) return
-    const spreads = operation.residual(measure, value)
-    const beyond = Math.abs(spreads) - USUAL_SPREADS
-    if (beyond <= 0 || (spreads < 0 && !isTwoSided)) return
-    const size = Math.min(MOST, Math.log2(1 + beyond))
-    const before = this.#values[this.#row + at]!
-    const isMore = size > Math.abs(before)
-    if (isMore) this.#values[this.#row + at] = spreads < 0 ? -size : size
-    if (blameNs < 0 ? !isMore : before !== 0 && blameNs <= this.#blamedNs) return
-    if (blameNs >= 0) this.#blamedNs = blameNs
-    const scale = scaleOf(measure)
-    const usual = scale.value(operation.usualPlace(measure))
-    const unit = measure === DURATION || measure === GAP ? 1e6 : 1
-    this.#notes.set(this.#row + at, {
+  /** A column of -1 is switched off: it is learned all the same, for what is saved serves another configuration then. */
+  #weigh(at: number, measure: number, operation: Operation, value: number, isTwoSided: boolean, other = ''): void {
+    const beyond = operation.weigh(measure, value, this.#minSamples)
+    if (beyond === 0 || at < 0 || (beyond < 0 && !isTwoSided)) return
+    if (!this.#rows.raise(at, Math.sign(beyond) * Math.log2(1 + Math.abs(beyond)))) return
+    const unit = measure === GAP ? 1e6 : 1
+    this.#rows.note(at, {
       operation,
       value: value / unit,
-      usual: Math.max(0, usual / unit),
+      usual: Math.max(0, operation.usual(measure) / unit),
       ...(other === '' ? {} : { other }),
     })
   }
 
-  /** Keeps the larger of two. */
-  #put(at: number, size: number, operation: Operation, value: number, rest: Partial<Note> = {}): void {
-    if (at < 0 || size <= 0) return
-    const limited = Math.min(MOST, size)
-    if (limited <= this.#values[this.#row + at]!) return
-    this.#values[this.#row + at] = limited
-    this.#notes.set(this.#row + at, { operation, value, ...rest })
+  /** Callers wait for whom they call: of several spans that took longer than usual, the one is named that has most of the time to itself. */
+  #duration(operation: Operation, ns: number, selfNs: number): void {
+    const beyond = operation.weigh(DURATION, ns, this.#minSamples)
+    const at = this.#at.duration
+    if (beyond <= 0 || at < 0) return
+    this.#rows.raise(at, Math.log2(1 + beyond))
+    if (this.#rows.noteOf(at) !== undefined && selfNs <= this.#blamedNs) return
+    this.#blamedNs = selfNs
+    this.#rows.note(at, { operation, value: ns / 1e6, usual: operation.usual(DURATION) / 1e6 })
   }
 
   /**
@@ -202,14 +156,13 @@ export class Featurizer {
     if (at < 0) return
     const share = (operation.errors + 0.5) / (operation.seen + 1)
     const burst = Math.max(0, Math.log2((operation.recentErrors + 1 / 32) / (share + 0.05)))
-    const size = Math.min(MOST, Math.max(0, -Math.log10(share) - 1) + burst)
-    if (size > this.#values[this.#row + at]!) this.#values[this.#row + at] = size
-    if (this.#values[this.#row + at] === 0) return
-    const before = this.#notes.get(this.#row + at)
+    this.#rows.raise(at, Math.min(MOST, Math.max(0, -Math.log10(share) - 1) + burst))
+    if (this.#rows.value(at) === 0) return
+    const before = this.#rows.noteOf(at)
     const times = (before?.times ?? 0) + 1
     const isNamed = before === undefined || (!this.#isOriginNamed && this.#isOrigin(span))
     if (isNamed) this.#isOriginNamed = this.#isOrigin(span)
-    this.#notes.set(this.#row + at, isNamed ? { operation, value: 1, usual: share, times } : { ...before, times })
+    this.#rows.note(at, isNamed ? { operation, value: 1, usual: share, times } : { ...before, times })
   }
 
   #isOrigin(span: number): boolean {
@@ -224,33 +177,35 @@ export class Featurizer {
 
   /** Whom it called and hardly ever does, and whom it did not call and nearly always does. */
   #calls(span: number, operation: Operation): void {
-    const at = this.#at
-    const { firstChild, nextSibling, children } = this.#shape
-    if (at.edge >= 0)
+    const { edge, missing } = this.#at
+    const { firstChild, nextSibling } = this.#shape
+    if (edge >= 0)
       for (let child = firstChild[span]!; child >= 0; child = nextSibling[child]!) {
         const called = this.#operationOf(child)
         const share = ((operation.called.get(called.key) ?? 0) + 0.5) / (operation.seen + 1)
-        if (share < 0.01) this.#put(at.edge, 2 * (-Math.log10(share) - RARE), operation, 1, { usual: share, other: called.name })
+        if (share < RARE_CALL && this.#rows.raise(edge, 2 * Math.log10(RARE_CALL / share)))
+          this.#rows.note(edge, { operation, value: 1, usual: share, other: called.name })
       }
-    if (at.missing < 0) return
+    if (missing < 0) return
     for (const [key, times] of operation.called) {
       const share = times / operation.seen
-      if (share < 0.9) continue
-      let isThere = false
-      if (children[span]! > 0)
-        for (let child = firstChild[span]!; child >= 0 && !isThere; child = nextSibling[child]!)
-          isThere = this.#operationOf(child).key === key
-      if (isThere) continue
-      const rarity = -Math.log10(1 - share + 0.5 / operation.seen)
-      this.#put(at.missing, 2 * (rarity - 1), operation, 0, { usual: share, other: this.#baselines.find(key)?.name || 'an operation' })
+      if (share < USUAL_CALL || this.#isCalled(span, key)) continue
+      const size = 2 * (-Math.log10(1 - share + 0.5 / operation.seen) - 1)
+      if (this.#rows.raise(missing, Math.max(0, size)))
+        this.#rows.note(missing, { operation, value: 0, usual: share, other: this.#baselines.find(key)?.name || 'an operation' })
     }
+  }
+
+  #isCalled(span: number, key: number): boolean {
+    const { firstChild, nextSibling } = this.#shape
+    for (let child = firstChild[span]!; child >= 0; child = nextSibling[child]!) if (this.#operationOf(child).key === key) return true
+    return false
   }
 
   /** How often it called the one that it called most; which that was is in `#repeated`. */
   #repeats(span: number): number {
     const { firstChild, nextSibling, children } = this.#shape
     this.#repeated = undefined
-    if (children[span] === 0) return 0
     if (children[span] === 1) return 1
     let most = 0
     const note = (called: Operation, times: number): void => {
@@ -276,31 +231,6 @@ export class Featurizer {
     return most
   }
 
-  /** The trace that was read becomes part of what is usual. */
-  #learn(): void {
-    const shape = this.#shape
-    const { records } = this
-    for (let span = 0; span < shape.count; span++) {
-      const record = shape.records[span]!
-      const operation = records.operations[record]!
-      operation.count(this.#hasFailed(span))
-      const ns = records.durations[record]!
-      operation.learn(DURATION, ns)
-      if (shape.children[span]! > 0) operation.learn(SELF_TIME, ns > 0 ? shape.selfNs[span]! / ns : 0)
-      operation.learn(CRITICAL_PATH, this.#criticalShare(span))
-      operation.learn(CHILDREN, shape.children[span]!)
-      operation.learn(FAN_OUT, shape.fanOut[span]!)
-      operation.learn(GAP, shape.gapNs[span]!)
-      operation.learn(REPEATS, this.#repeats(span))
-      this.#learnCalls(span, operation)
-      for (let i = 0; i < this.attributes.length; i++) {
-        const value = records.own[record * this.attributes.length + i]!
-        if (!Number.isNaN(value)) operation.learn(OWN + i, value)
-      }
-    }
-    if (shape.count > 0 && this.kind === 'traces') this.#operationOf(shape.root).learn(SPANS, shape.count)
-  }
-
   /** Each operation that was called counts once. */
   #learnCalls(span: number, operation: Operation): void {
     const { firstChild, nextSibling, children } = this.#shape
@@ -318,9 +248,4 @@ export class Featurizer {
       if (!isRepeated) operation.call(called)
     }
   }
-}
-
-function grown<A extends Float32Array | Int32Array | Uint8Array>(from: A, to: A): A {
-  to.set(from)
-  return to
 }

@@ -1,7 +1,7 @@
 // What is usual for one operation of one service: quantile sketches of what is measured, its rate of errors, whom it calls. Baselines hold
 // them, and forget what is old: every sketch halves its counts once it has seen some thousands.
 
-import { scaleOf } from './measures.ts'
+import { floorOf, placeOf, valueAt } from './measures.ts'
 
 /** Halved when they come to this: the older half then counts as much as the newer. Fits 16 bits. */
 const MOST_SEEN = 4096
@@ -12,10 +12,16 @@ const MOST_CALLED = 64
 /** The recent rate of errors is over about so many spans. */
 const RECENT = 32
 
-/** Of each measure, in the cached quantiles. */
-const LOW = 0
-const MIDDLE = 1
-const HIGH = 2
+/** Up to here, in spreads, a residual is none: beyond it lies less than one in a hundred. */
+const USUAL_SPREADS = 1.5
+
+/** Of each measure, in places: the middle, how far it is from there to the outer 5 % below and above, and where what is usual begins and ends. */
+const MIDDLE = 0
+const BELOW = 1
+const ABOVE = 2
+const FROM = 3
+const TO = 4
+const QUANTILES = 5
 
 /** Bins of all measures lie behind one another, from `offsets` on. */
 export type Offsets = Int32Array
@@ -47,7 +53,7 @@ export class Operation {
     this.bins = new Uint16Array(offsets[measures]!)
     this.totals = new Uint16Array(measures)
     this.#stale = new Uint16Array(measures)
-    this.#quantiles = new Float32Array(3 * measures)
+    this.#quantiles = new Float32Array(QUANTILES * measures)
   }
 
   /** One more span of it. */
@@ -71,11 +77,35 @@ export class Operation {
     else if (this.called.size < MOST_CALLED) this.called.set(key, 1)
   }
 
-  learn(measure: number, value: number): void {
+  /**
+   * Learns a value, and returns how far it is beyond what was usual before, in spreads (1 is the way from the middle to the outer 5 % on that side): 0
+   * where it is usual, or where less than `minSamples` tell what is.
+   */
+  weigh(measure: number, value: number, minSamples: number): number {
+    const place = placeOf(measure, value)
+    let beyond = 0
+    if (this.totals[measure]! >= minSamples) {
+      this.#refresh(measure)
+      const quantiles = this.#quantiles
+      const at = measure * QUANTILES
+      // What is off the scale is at its end.
+      if (place > quantiles[at + TO]!)
+        beyond = (Math.min(place, this.#binsOf(measure)) - quantiles[at + MIDDLE]!) / quantiles[at + ABOVE]! - USUAL_SPREADS
+      else if (place < quantiles[at + FROM]!)
+        beyond = (Math.max(place, 0) - quantiles[at + MIDDLE]!) / quantiles[at + BELOW]! + USUAL_SPREADS
+    }
+    this.#learn(measure, place)
+    return beyond
+  }
+
+  #binsOf(measure: number): number {
+    return this.#offsets[measure + 1]! - this.#offsets[measure]!
+  }
+
+  #learn(measure: number, place: number): void {
     const { bins, totals } = this
     const from = this.#offsets[measure]!
-    const last = this.#offsets[measure + 1]! - from - 1
-    const place = scaleOf(measure).place(value)
+    const last = this.#binsOf(measure) - 1
     bins[from + (place >= last ? last : place > 0 ? Math.floor(place) : 0)]!++
     this.#stale[measure]!++
     if (++totals[measure]! >= MOST_SEEN) this.#halve(measure)
@@ -87,24 +117,21 @@ export class Operation {
     this.totals[measure] = total
   }
 
-  /** How far a value is from the middle one, in spreads: 1 is the edge of the outer 5 % on that side. */
-  residual(measure: number, value: number): number {
-    this.#refresh(measure)
-    const scale = scaleOf(measure)
-    const at = Math.min(Math.max(scale.place(value), 0), scale.bins)
-    const middle = this.#quantiles[measure * 3 + MIDDLE]!
-    const spread = at > middle ? this.#quantiles[measure * 3 + HIGH]! - middle : middle - this.#quantiles[measure * 3 + LOW]!
-    return (at - middle) / Math.max(spread, scale.floor)
-  }
-
   #refresh(measure: number): void {
     const stale = this.#stale[measure]!
     if (stale === 0 || stale < this.totals[measure]! * STALE_SHARE) return
     this.#stale[measure] = 0
-    const to = measure * 3
-    this.#quantiles[to + LOW] = this.#quantile(measure, 0.05)
-    this.#quantiles[to + MIDDLE] = this.#quantile(measure, 0.5)
-    this.#quantiles[to + HIGH] = this.#quantile(measure, 0.95)
+    const quantiles = this.#quantiles
+    const at = measure * QUANTILES
+    const floor = floorOf(measure)
+    const middle = this.#quantile(measure, 0.5)
+    const below = Math.max(floor, middle - this.#quantile(measure, 0.05))
+    const above = Math.max(floor, this.#quantile(measure, 0.95) - middle)
+    quantiles[at + MIDDLE] = middle
+    quantiles[at + BELOW] = below
+    quantiles[at + ABOVE] = above
+    quantiles[at + FROM] = middle - USUAL_SPREADS * below
+    quantiles[at + TO] = middle + USUAL_SPREADS * above
   }
 
   /** A place on the scale, between the bins' edges in proportion. */
@@ -121,10 +148,10 @@ export class Operation {
     return 0
   }
 
-  /** For people: the middle value, on its scale in bins. */
-  usualPlace(measure: number): number {
+  /** For people: the middle value. */
+  usual(measure: number): number {
     this.#refresh(measure)
-    return this.#quantiles[measure * 3 + MIDDLE]!
+    return valueAt(measure, this.#quantiles[measure * QUANTILES + MIDDLE]!)
   }
 
   /** After its bins were filled from elsewhere. */
