@@ -81,6 +81,7 @@ export const SCENARIOS: readonly Scenario[] = [
     goal: 2.5,
   },
   { name: 'span-metrics-exponential', pipeline: 'the same with exponential histograms', backend: false, goal: 2.5 },
+  { name: 'service-graph', pipeline: 'otlp/http → service_graph → nop', backend: false },
   { name: 'transform', pipeline: 'otlp/http → attributes: one set, one hashed, one deleted → nop', backend: false, goal: 2 },
 ]
 
