@@ -86,7 +86,7 @@ export class Resources {
     if (known !== undefined) return known
     const key = ofOrigin + this.#keyOf(index, resource)
     const found = this.#byKey.get(key) ?? this.#add(key, origin, index.bytes.subarray(start, end), nowMs)
-    if (!found.isOverflow) table.add(found.number)
+    if (!found.isOverflow) table.set(found.number)
     return found
   }
 

@@ -200,7 +200,7 @@ export class SpanMetrics implements Connector {
     const duration = this.#ofDurations === undefined ? undefined : this.#store.duration(resource, labels(this.#ofDurations), unixNano, now)
     const row = { calls, duration }
     // What overflows comes with ever new keys, which would push out the others.
-    if (!calls.isOverflow && duration?.isOverflow !== true) this.#table.add(this.#rows.push(row) - 1)
+    if (!calls.isOverflow && duration?.isOverflow !== true) this.#table.set(this.#rows.push(row) - 1)
     return row
   }
 

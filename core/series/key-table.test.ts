@@ -25,7 +25,7 @@ t.test('keys find what was remembered for them, and nothing else', async () => {
       for (const [i, parts] of shaped.entries()) {
         write(table, parts)
         assert.equal(table.find(), -1)
-        table.add(i)
+        table.set(i)
       }
       for (const [i, parts] of shaped.entries()) {
         write(table, parts)
@@ -37,12 +37,22 @@ t.test('keys find what was remembered for them, and nothing else', async () => {
   )
 })
 
+t.test('what is remembered anew takes the place of what was', async (t) => {
+  const table = new KeyTable()
+  for (const value of [1, 2, 3]) {
+    write(table, [Buffer.from('key')])
+    t.equal(table.find(), value === 1 ? -1 : value - 1)
+    table.set(value)
+  }
+  t.equal(table.size, 1)
+})
+
 t.test('what is behind a text in its last word is not of the key', async (t) => {
   const table = new KeyTable()
   write(table, [Buffer.from('abcdefgh')])
   write(table, [Buffer.from('abcde')])
   t.equal(table.find(), -1)
-  table.add(1)
+  table.set(1)
   write(table, [Buffer.from('xxxxxxxx')])
   write(table, [Buffer.from('abcde')])
   t.equal(table.find(), 1)
@@ -54,11 +64,11 @@ t.test('a table that is full begins anew, and long keys are not remembered', asy
   for (let i = 0; i < 20_000; i++) {
     long.writeUInt32LE(i)
     write(table, [long])
-    if (table.find() < 0) table.add(i)
+    if (table.find() < 0) table.set(i)
   }
   t.ok(table.size < 10_000)
   write(table, [Buffer.alloc(5000)])
   t.equal(table.find(), -1)
-  table.add(7)
+  table.set(7)
   t.equal(table.find(), -1)
 })

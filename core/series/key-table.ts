@@ -15,6 +15,8 @@ export class KeyTable {
   #keys = new Int32Array(16_384)
   #keysEnd = 0
   #hash = 0
+  /** Where the last search ended: at its key, or at the slot that is free for it. */
+  #found = 0
   /** The key that is being written, in whole words. */
   #words = new Int32Array(256)
   #bytes: Buffer = Buffer.from(this.#words.buffer)
@@ -87,6 +89,7 @@ export class KeyTable {
     const mask = slots.length / STRIDE - 1
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const row = slot * STRIDE
+      this.#found = row
       if (slots[row + 2] === 0) return -1
       if (slots[row] === hash && slots[row + 2] === length && this.#equals(slots[row + 1]!, length)) return slots[row + 3]!
     }
@@ -98,10 +101,14 @@ export class KeyTable {
     return true
   }
 
-  /** Remembers `value` for the key as it was written, which `find` has just not found. */
-  add(value: number): void {
+  /** Remembers `value`, which is not negative, for the key that `find` has just looked for; in the place of another, where there was one. */
+  set(value: number): void {
     const length = this.#at >> 2
     if (length === 0 || this.#at > LONGEST_KEY) return
+    if (this.#slots[this.#found + 2] !== 0) {
+      this.#slots[this.#found + 3] = value
+      return
+    }
     if ((this.#keysEnd + length) * 4 > this.#mostBytes) this.clear()
     if ((this.#used + 1) * STRIDE * 2 > this.#slots.length) this.#rehash()
     if (this.#keysEnd + length > this.#keys.length) {
