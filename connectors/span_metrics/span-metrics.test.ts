@@ -189,6 +189,20 @@ t.test('dimensions are attributes of the span, or of its resource, or what they 
   ])
 })
 
+t.test('names that are very long are counted, and are one series each', async (t) => {
+  const { flush, send } = await started()
+  const [a, b] = ['a'.repeat(10_000), `${'a'.repeat(9999)}b`]
+  for (let i = 0; i < 3; i++) await send([shop({ name: a }, { name: b }, { name: a })])
+  await flush()
+  t.same(
+    values(await flush()).map(([attributes, value]) => [attributes['span.name'], value]),
+    [
+      [a, 6],
+      [b, 3],
+    ],
+  )
+})
+
 t.test('a number and its text are one series', async (t) => {
   const { flush, send } = await started({ dimensions: [{ name: 'code' }] })
   await send([

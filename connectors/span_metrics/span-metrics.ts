@@ -23,6 +23,7 @@ interface Row {
   readonly duration: Series | undefined
 }
 
+const SPARE_ROWS = 1024
 const SERVICE_NAME = Buffer.from('service.name')
 /** Of this process: what another counts is another series. */
 const INSTANCE_ID = randomUUID()
@@ -200,7 +201,10 @@ export class SpanMetrics implements Connector {
     const duration = this.#ofDurations === undefined ? undefined : this.#store.duration(resource, labels(this.#ofDurations), unixNano, now)
     const row = { calls, duration }
     // What overflows comes with ever new keys, which would push out the others.
-    if (!calls.isOverflow && duration?.isOverflow !== true) this.#table.set(this.#rows.push(row) - 1)
+    if (calls.isOverflow || duration?.isOverflow === true) return row
+    // The table forgets all when it is full; rows that it does not know any more go as well.
+    if (this.#rows.length > 2 * this.#table.size + SPARE_ROWS) this.#clearRows()
+    if (this.#table.set(this.#rows.length)) this.#rows.push(row)
     return row
   }
 

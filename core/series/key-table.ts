@@ -38,7 +38,7 @@ export class KeyTable {
   clear(): void {
     this.#slots = new Int32Array(FIRST_SLOTS * STRIDE)
     this.#keys = new Int32Array(16_384)
-    this.#used = this.#keysEnd = 0
+    this.#used = this.#keysEnd = this.#found = 0
   }
 
   /** A new key: what follows is written into it. */
@@ -101,13 +101,16 @@ export class KeyTable {
     return true
   }
 
-  /** Remembers `value`, which is not negative, for the key that `find` has just looked for; in the place of another, where there was one. */
-  set(value: number): void {
+  /**
+   * Remembers `value`, which is not negative, for the key that `find` has just looked for; in the place of another, where there was one. False where it is too long to be
+   * remembered.
+   */
+  set(value: number): boolean {
     const length = this.#at >> 2
-    if (length === 0 || this.#at > LONGEST_KEY) return
+    if (length === 0 || this.#at > LONGEST_KEY) return false
     if (this.#slots[this.#found + 2] !== 0) {
       this.#slots[this.#found + 3] = value
-      return
+      return true
     }
     if ((this.#keysEnd + length) * 4 > this.#mostBytes) this.clear()
     if ((this.#used + 1) * STRIDE * 2 > this.#slots.length) this.#rehash()
@@ -120,6 +123,7 @@ export class KeyTable {
     put(this.#slots, this.#hash, this.#keysEnd, length, value)
     this.#keysEnd += length
     this.#used++
+    return true
   }
 
   #rehash(): void {
