@@ -76,7 +76,7 @@ function sorted(set: ReadonlyMap<string, string>, symbols: Symbols): Sym[] {
     const value = set.get(name)!
     if (value !== '') labels.push(symbols.of(name), symbols.of(value))
   }
-  return labels
+  return labels.slice() // without the room that pushing leaves
 }
 
 /** In the order of their bytes as UTF-8, which is that of their code points, not of JavaScript's code units. */

@@ -131,10 +131,9 @@ export class StreamTable {
   /** The key is the one that `known` has written. */
   #remembered(stream: Stream): Stream {
     if (this.#known.length >= this.#options.maxStreams * 2) this.#forgetKeys()
-    const before = this.#keys.size
-    this.#keys.add(this.#known.push(stream) - 1)
+    const place = this.#known.push(stream) - 1
     // A key that is too long is not remembered.
-    if (this.#keys.size === before) this.#known.pop()
+    if (!this.#keys.set(place)) this.#known.pop()
     return stream
   }
 

@@ -43,7 +43,7 @@ export class PrometheusExporter implements Exporter {
     this.#settings = settings
     const options = translationOf(config, { constantLabels: config.const_labels, maxStreams: config.max_series })
     this.#translator = new Translator(options, clock, true)
-    this.#taker = asPoints(this.#translator.streams.symbols, (point) => this.#keep(point))
+    this.#taker = asPoints((point) => this.#keep(point))
     this.#deltas = config.delta === 'convert' ? new DeltaToCumulative(deltaOptionsOf(config), clock) : undefined
     this.#expirationMs = parseDuration(config.metric_expiration)
     this.#page = new Page(config, settings, () => this.#families())
