@@ -128,3 +128,23 @@ t.test('a program that is killed and starts anew makes no rates that there were 
   const [[, durations] = []] = await asked(prometheus, `sum(increase(traces_span_metrics_duration_seconds_count[${seconds}s]))`)
   t.ok(durations! > 90 && durations! < 140, `108 durations, and an increase of ${durations}`)
 })
+
+t.test('with exponential histograms quantiles are finer', { skip: lacks('go') }, async (t) => {
+  const prometheus = await startPrometheus({ command: await installPrometheus() })
+  t.teardown(() => prometheus.stop())
+  const yaml = readFileSync(join(ROOT, 'configs/span-metrics.yaml'), 'utf8').replace('unit: s', 'unit: s\n      exponential:')
+  const port = await freePort()
+  const environment = { OTLP_HTTP_PORT: String(port), OTLP_GRPC_PORT: '0', PROMETHEUS: prometheus.url, FLUSH_INTERVAL: '1s' }
+  const millrace = await startMillrace(yaml, environment)
+  t.teardown(() => millrace.stop())
+  execFileSync('sh', ['-c', blocks('sh')[0]!.replaceAll('http://127.0.0.1:4318', `http://127.0.0.1:${port}`)])
+  await comesTo(prometheus, 'sum(histogram_count(traces_span_metrics_duration_seconds))', 27)
+  const quantile = 'histogram_quantile(0.95, sum by (service_name) (rate(traces_span_metrics_duration_seconds[5m])))'
+  const found = await asked(prometheus, quantile)
+  t.same(
+    found.map(([who]) => who),
+    ['bank', 'shop'],
+  )
+  // They took 10, 20, … 90 ms; classic buckets only know that it is between 50 and 100.
+  for (const [who, seconds] of found) t.ok(seconds > 0.084 && seconds < 0.091, `${who}: ${seconds} s`)
+})
