@@ -1,4 +1,4 @@
-// Installs the real servers and clients for `npm run test:real` and the bench: `node test/real/install.ts [collector jaeger prometheus prometheus-old telemetrygen rotel python]`.
+// Installs the real servers and clients for `npm run test:real` and the bench: `node test/real/install.ts [collector jaeger prometheus prometheus-old telemetrygen versitygw rotel python]`.
 
 import { lacks } from './servers/cache.ts'
 import { installCollector } from './servers/collector.ts'
@@ -6,6 +6,7 @@ import { installJaeger } from './servers/jaeger.ts'
 import { installOldPrometheus, installPrometheus } from './servers/prometheus.ts'
 import { installPythonSdk, installRotel } from './servers/python.ts'
 import { installTelemetrygen } from './servers/telemetrygen.ts'
+import { installVersitygw } from './servers/versitygw.ts'
 
 const SERVERS = new Map<string, { readonly toolchain: string; install(): Promise<string> }>([
   ['collector', { toolchain: 'go', install: installCollector }],
@@ -13,6 +14,7 @@ const SERVERS = new Map<string, { readonly toolchain: string; install(): Promise
   ['prometheus', { toolchain: 'go', install: installPrometheus }],
   ['prometheus-old', { toolchain: 'apt-get', install: installOldPrometheus }],
   ['telemetrygen', { toolchain: 'go', install: installTelemetrygen }],
+  ['versitygw', { toolchain: 'go', install: installVersitygw }],
   ['rotel', { toolchain: 'python3', install: installRotel }],
   ['python', { toolchain: 'python3', install: installPythonSdk }],
 ])
