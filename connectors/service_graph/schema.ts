@@ -71,7 +71,8 @@ export const schema = {
       type: 'array',
       items: { type: 'string', minLength: 1 },
       default: PEERS as typeof PEERS,
-      description: 'Attributes of a client span that name whom it called, where that sends no spans: the first that it has.',
+      description:
+        'Attributes of a client span that name whom it called, where that sends no spans: the first that it has. Empty: there are no virtual nodes.',
     },
     virtual_node_extra_label: {
       type: 'boolean',

@@ -166,6 +166,15 @@ t.test('whoever sends no spans is a virtual node', async (t) => {
   )
 })
 
+t.test('without attributes that name them there are no virtual nodes', async (t) => {
+  const { graph, send } = await started({ virtual_node_peer_attributes: [] })
+  await send([of('shop', { kind: SERVER }, call({ attributes: { 'peer.service': 'paypal' } })[0])])
+  t.same(await graph(), [
+    ['unpaired_spans_total', 'client= server=shop connection_type=', 1],
+    ['unpaired_spans_total', 'client=shop server= connection_type=', 1],
+  ])
+})
+
 t.test('who waits too long is not paired any more', async (t) => {
   const { clock, graph, send } = await started({ store: { ttl: '1s', max_items: 10 } })
   const [client, server] = call()

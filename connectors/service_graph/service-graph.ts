@@ -42,6 +42,8 @@ export class ServiceGraph implements Connector {
   readonly #weight: Weight
   readonly #periodic: Periodic
   readonly #origins = new OriginKeys()
+  /** Whether nodes that send no spans are drawn. */
+  readonly #hasVirtualNodes: boolean
   readonly #out = new MetricsRequest(SCOPE)
   #unpaired = 0
   #dropped = 0
@@ -52,6 +54,7 @@ export class ServiceGraph implements Connector {
     this.#settings = settings
     this.#next = next
     this.#attributes = new Attributes(config)
+    this.#hasVirtualNodes = config.virtual_node_peer_attributes.length > 0
     this.#waiting = new Waiting(parseDuration(config.store.ttl), config.store.max_items)
     this.#edges = new Edges(config)
     this.#weight = new Weight(random)
@@ -149,6 +152,7 @@ export class ServiceGraph implements Connector {
     edge.weight = this.#weight.of(index, span)
     edge.serverDimensions = this.#attributes.dimensions(index, resource, span)
     if (parent >= 0) return this.#settle(around, edge)
+    if (!this.#hasVirtualNodes) return this.#leaveAlone(edge, around.unixNano, now)
     // Nobody that sends spans has called it: a browser, say, or a person.
     edge.client = 'user'
     edge.connectionType = 'virtual_node'
@@ -179,10 +183,14 @@ export class ServiceGraph implements Connector {
         edge.serverSeconds = 0
         this.#edges.complete(edge, unixNano, now)
       } else {
-        this.#unpaired++
-        this.#edges.lone(edge, 'unpaired', unixNano, now)
+        this.#leaveAlone(edge, unixNano, now)
       }
     }
+  }
+
+  #leaveAlone(edge: Edge, unixNano: bigint, now: number): void {
+    this.#unpaired++
+    this.#edges.lone(edge, 'unpaired', unixNano, now)
   }
 
   async #round(deadlineMs: number, isLast: boolean): Promise<void> {
