@@ -210,6 +210,8 @@ export interface ExporterFactory<S extends ConfigSchema = ConfigSchema> extends 
   readonly kind?: 'exporter'
   /** Its queue offers batches in the order in which they came, and what waits on disk before what has just come. */
   readonly keepsOrder?: boolean
+  /** It takes everything at once, and cannot be slow or down: nobody need warn of senders that wait for it. */
+  readonly answersEarly?: boolean
   /** It makes many objects of what it takes: see ReceiverFactory. */
   readonly makesObjects?: boolean
   create(config: ConfigOf<S>, settings: Settings): Promise<Exporter>

@@ -17,6 +17,7 @@ import { anomalyStory } from './anomaly-story.ts'
 import { httpBackend } from './backend.ts'
 import { edgeStory, gatewayStory } from './edge-and-gateway.ts'
 import { jsonSpan, postSpans, type Program, start } from './program.ts'
+import { prometheusStory } from './prometheus-story.ts'
 import { spanMetricsStory } from './span-metrics-story.ts'
 import { traceProtocolStory } from './trace-protocol-story.ts'
 import { trustStory } from './trust-story.ts'
@@ -46,6 +47,13 @@ const stories: Readonly<Record<string, (t: Test) => Promise<void>>> = {
     agentsStory(
       t,
       (env) => running(t, 'agents.yaml', env),
+      (program, account) => stops(t, program, account),
+    ),
+
+  'prometheus.yaml': (t) =>
+    prometheusStory(
+      t,
+      (env) => running(t, 'prometheus.yaml', env),
       (program, account) => stops(t, program, account),
     ),
 

@@ -139,8 +139,8 @@ function coupled({ exporters }: Pipeline): readonly Fault[] {
   return [{ place: first.place, path: first.path.slice(0, -1), message }]
 }
 
-function answersEarly({ section, factory }: Defined): boolean {
-  return section === 'connectors' && (factory as ConnectorFactory | undefined)?.answersEarly === true
+function answersEarly({ factory }: Defined): boolean {
+  return (factory as Pick<ConnectorFactory, 'answersEarly'> | undefined)?.answersEarly === true
 }
 
 function hasQueue({ factory, config }: Defined): boolean {

@@ -101,6 +101,7 @@ export const factory: ExporterFactory<typeof schema> = defineExporter({
   signals: ['metrics'],
   stability: 'beta',
   makesObjects: true,
+  answersEarly: true,
   schema,
   check,
   async create(config, settings) {
