@@ -162,7 +162,7 @@ export class StreamTable {
     for (let stream of this.#byHash.values()) {
       for (let after: Stream | undefined; ; stream = after) {
         after = stream.next
-        if (stream.seenMs < beforeMs) forgotten(stream)
+        if (stream.seenS * 1000 < beforeMs) forgotten(stream)
         else {
           stream.next = byHash.get(stream.hash)
           byHash.set(stream.hash, stream)

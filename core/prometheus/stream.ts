@@ -60,17 +60,17 @@ export class Stream {
   /** Another stream of the same hash, for the table. */
   next: Stream | undefined
   layout: Layout | undefined
-  #single: Series | undefined
-  /** When a point of it came last, in monotonic milliseconds. */
-  seenMs = 0
+  /** When a point of it came last, in monotonic seconds, rounded up: a small integer takes no memory of its own, and there are many streams. */
+  seenS = 0
+  /** As of Series, of the one that a number is. */
+  encoded: Uint8Array | undefined
   /** Set by whoever writes requests: which one it was in last, and where. */
   round = -1
   slot = 0
   segment = 0
   place = 0
-  /** Whether it is a `target_info`, which no data point of OTLP stands behind. And the time it was last said at. */
+  /** Whether it is a `target_info`, which no data point of OTLP stands behind. */
   isTarget = false
-  saidMs: number = -Infinity
   /** Of the last point that the destination has taken: milliseconds since 1970, and its value. */
   takenMs: number = -Infinity
   takenValue = 0
@@ -92,9 +92,9 @@ export class Stream {
     this.boundAt = bound === undefined ? 0 : placeOf(labels, bound)
   }
 
-  /** Of a number or a native histogram. */
+  /** Of a number or a native histogram. Not kept: of most streams nobody asks for it again. */
   get single(): Series {
-    return (this.#single ??= new Series(this, this.family.name))
+    return new Series(this, this.family.name)
   }
 
   /** The layout of those bounds; the one that the last point had, if it is the same. */

@@ -57,6 +57,9 @@ export class Translator {
   readonly #refusesMore: boolean
   #nextSweepMs: number
   #nowMs = 0
+  #nowS = 0
+  /** When each `target_info` was said last: the time of its sample. */
+  readonly #saidMs = new WeakMap<Stream, number>()
 
   /** `refusesMore` where streams are what is kept, and not only remembered. Such a table is swept by its owner. */
   constructor(options: TranslationOptions, clock: Clock, refusesMore = false) {
@@ -72,6 +75,7 @@ export class Translator {
     const refusals: Refusals = { count: 0, reason: '' }
     const index = indexChunk('metrics', chunk)
     this.#nowMs = this.#clock.monotonicMs()
+    this.#nowS = Math.ceil(this.#nowMs / 1000)
     this.#tidy()
     for (let scope = 0; scope < index.scopeCount; scope++) this.#scope(index, scope, refusals, taker)
     return refusals
@@ -100,9 +104,9 @@ export class Translator {
   /** Once in a while, at the time of the latest point, and never back in time. */
   #target({ target }: ScopeEntry, timestampMs: number, taker: Taker): void {
     if (target === undefined || timestampMs === 0) return
-    target.seenMs = this.#nowMs
-    if (timestampMs < target.saidMs + TARGET_INFO_MS) return
-    target.saidMs = timestampMs
+    target.seenS = this.#nowS
+    if (timestampMs < (this.#saidMs.get(target) ?? -Infinity) + TARGET_INFO_MS) return
+    this.#saidMs.set(target, timestampMs)
     taker.number(target, timestampMs, 0, 1)
   }
 
@@ -146,7 +150,7 @@ export class Translator {
       else stream = streams.add(scope, family, index, item)
       if (stream === undefined) return `there are ${this.#options.maxStreams} streams already, which is the limit`
     }
-    stream.seenMs = this.#nowMs
+    stream.seenS = this.#nowS
     const made = this.#made(index, stream, item, timestampMs, taker)
     if (made === undefined || typeof made === 'string') return made
     taker.point(made)

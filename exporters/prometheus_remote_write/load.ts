@@ -57,7 +57,7 @@ export class Load {
         if (stream.round !== mark || stream.slot !== this.written || hasArrived(stream, times[i]!, values[i]!)) continue
         this.written++
         const points = several?.get(stream) ?? pointAt(segment, i)
-        if (points === undefined) message.number(stream.single, stream, times[i]!, starts[i]!, values[i]!)
+        if (points === undefined) message.number(stream, times[i]!, starts[i]!, values[i]!)
         else message.add(points)
         if (message.length > maxBytes && this.points > 1) return false
       }

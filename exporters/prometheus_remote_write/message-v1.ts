@@ -43,10 +43,10 @@ export class MessageV1 implements Message {
   }
 
   /** Its length is known before it is written. */
-  number(series: Series, { family }: Stream, timestampMs: number, _startMs: number, value: number): void {
-    this.#metadata?.note(family)
+  number(stream: Stream, timestampMs: number, _startMs: number, value: number): void {
+    this.#metadata?.note(stream.family)
     const out = this.#out
-    const labels = labelsOf(series)
+    const labels = (stream.encoded ??= encodedLabels(stream.single))
     const sampleLength = 10 + timeSize(timestampMs)
     const length = labels.length + 2 + sampleLength
     out.reserve(length + 8)
@@ -149,9 +149,11 @@ function timeSize(ms: number): number {
   return ms < 0 ? 10 : varintSize(ms)
 }
 
-/** Made once a series, and kept there. */
+/** Made once a series, and kept there, or with the stream that it is all of. */
 function labelsOf(series: Series): Uint8Array {
-  return (series.encoded ??= encodedLabels(series))
+  const { stream, name, bound } = series
+  const keeper = bound === undefined && name === stream.family.name ? stream : series
+  return (keeper.encoded ??= encodedLabels(series))
 }
 
 const scratch = new Bytes()

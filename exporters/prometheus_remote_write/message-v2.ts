@@ -45,11 +45,11 @@ export class MessageV2 implements Message {
     return this.#out.at + this.#table.at
   }
 
-  number(series: Series, { family }: Stream, timestampMs: number, startMs: number, value: number): void {
-    const start = this.#begin(series)
+  number(stream: Stream, timestampMs: number, startMs: number, value: number): void {
+    const start = this.#begin(stream, stream.family.name, undefined)
     this.#sample(timestampMs, startMs, value, false)
     this.counts.samples++
-    this.#metadata(family)
+    this.#metadata(stream.family)
     this.#out.end(start)
   }
 
@@ -73,7 +73,7 @@ export class MessageV2 implements Message {
   #series(series: Series, points: readonly Point[], i: number): void {
     const out = this.#out
     const { stream, native } = points[0]!
-    const start = this.#begin(series)
+    const start = this.#begin(series.stream, series.name, series.bound)
     if (native === undefined) {
       for (const { timestampMs, startMs, values, isStale } of points) this.#sample(timestampMs, startMs, values[i]!, isStale)
       this.counts.samples += points.length
@@ -87,7 +87,7 @@ export class MessageV2 implements Message {
   }
 
   /** As `Series.labels`, without making that list. */
-  #begin({ stream, name, bound }: Series): number {
+  #begin(stream: Stream, name: Sym, bound: Sym | undefined): number {
     const out = this.#out
     const { labels, nameAt, nameKey, boundAt } = stream
     const start = out.begin(0x2a)

@@ -1,19 +1,12 @@
 // What both messages of remote write are written with: a buffer that grows, and the parts that are the same in both. Numbers of fields are as
 // in prompb/types.proto and io/prometheus/write/v2/types.proto.
 
-import {
-  type Exemplar,
-  exemplarsByBucket,
-  type NativeHistogram,
-  type Point,
-  type Series,
-  type Stream,
-} from '../../core/prometheus/index.ts'
+import { type Exemplar, exemplarsByBucket, type NativeHistogram, type Point, type Stream } from '../../core/prometheus/index.ts'
 
 /** A request that is being written. */
 export interface Message {
   /** The one sample of a stream that has nothing else. */
-  number(series: Series, stream: Stream, timestampMs: number, startMs: number, value: number): void
+  number(stream: Stream, timestampMs: number, startMs: number, value: number): void
   /** Points of one stream, sorted by time, no two of one time. */
   add(points: readonly Point[]): void
   /** Bytes so far, nearly. */
