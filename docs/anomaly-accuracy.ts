@@ -60,7 +60,7 @@ export function areaUnderCurve(scores: Float32Array, isAnomaly: readonly boolean
 function areas({ rows, columns, isAnomaly }: Labelled, margin: number): number[] {
   return Array.from({ length: SEEDS }, (_, seed) => {
     const scores = new Float32Array(isAnomaly.length)
-    score(train({ rows, features: columns, trees: 100, subsample: 256, seed, margin }), rows, scores)
+    score(train({ rows, features: columns, trees: 100, subsample: 256, seed, below: margin, above: margin }), rows, scores)
     return areaUnderCurve(scores, isAnomaly)
   })
 }

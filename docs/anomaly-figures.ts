@@ -3,7 +3,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Scorer, ScoringPool } from '../core/anomaly/index.ts'
+import { restore, Scorer, ScoringPool, snapshotOf } from '../core/anomaly/index.ts'
 import { systemClock } from '../core/index.ts'
 import { indexChunk } from '../core/otlp/requests.ts'
 import { TestSettings } from '../core/testing/index.ts'
@@ -33,7 +33,10 @@ const empty = (): Tally => ({ found: 0, missed: 0, wrong: 0 })
 
 class Run {
   readonly traffic: Traffic
-  readonly #scorer: Scorer
+  #scorer: Scorer
+  /** What it had learned before the first fault: every fault begins there. */
+  #learned: Buffer | undefined
+  readonly #make: () => Scorer
   /** By root operation: durations that were learned from, then the 99th percentile of each. */
   readonly #durations = new Map<string, number[]>()
 
@@ -41,7 +44,9 @@ class Run {
     this.traffic = new Traffic(seed)
     const options = { without: [], attributes: [], minSamples: 50, maxOperations: 5000, warmUp: 2000, reservoirSize: 8192 }
     const settings = new TestSettings('anomaly_model', systemClock)
-    this.#scorer = new Scorer('traces', { ...options, windowMs: 3_600_000, retrainMs: 600_000, flaggedShare: 0.002, seed }, pool, settings)
+    this.#make = () =>
+      new Scorer('traces', { ...options, windowMs: 3_600_000, retrainMs: 600_000, flaggedShare: 0.002, seed }, pool, settings)
+    this.#scorer = this.#make()
   }
 
   async #judge(traces: readonly MadeTrace[]): Promise<boolean[]> {
@@ -64,7 +69,14 @@ class Run {
     }
     // What is measured is the model that all of this was seen by.
     await this.#scorer.train()
+    this.#learned = snapshotOf(this.#scorer)
     for (const durations of this.#durations.values()) durations.sort((a, b) => a - b)
+  }
+
+  /** As it was after `learn`. */
+  startAgain(): void {
+    this.#scorer = this.#make()
+    restore(this.#scorer, this.#learned!)
   }
 
   #isOverP99({ rootName, durationMs }: MadeTrace): boolean {
@@ -113,16 +125,20 @@ export async function figures(seeds: readonly number[] = SEEDS): Promise<string>
         Array.from({ length: ONE_OF }, () => run.traffic.next()),
         ...clean,
       )
-    for (const fault of FAULTS)
+    for (const fault of FAULTS) {
+      run.startAgain()
       for (let i = 0; i < FAULTY; i += ONE_OF) {
         const traces = Array.from({ length: ONE_OF }, (_, k) => run.traffic.next(k === ONE_OF / 2 ? fault : undefined))
         await run.count(traces, ours.get(fault)!, rule.get(fault)!)
       }
-    for (const [at, [, fault, strength]] of SMALL.entries())
+    }
+    for (const [at, [, fault, strength]] of SMALL.entries()) {
+      run.startAgain()
       for (let i = 0; i < FAULTY; i += ONE_OF) {
         const traces = Array.from({ length: ONE_OF }, (_, k) => (k === ONE_OF / 2 ? run.traffic.next(fault, strength) : run.traffic.next()))
         await run.count(traces, ...small[at]!)
       }
+    }
   }
   await pool.close()
   const share = ({ wrong }: Tally): string => `${((100 * wrong) / (CLEAN * seeds.length)).toFixed(2)} %`

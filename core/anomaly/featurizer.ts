@@ -110,7 +110,7 @@ export class Featurizer {
   #unknown(operation: Operation): void {
     const at = this.#at.operation
     if (at < 0) return
-    const size = 2 + 2 * Math.log10(this.#minSamples / (operation.seen + 1))
+    const size = 4 + Math.log10(this.#minSamples / (operation.seen + 1))
     if (this.#rows.raise(at, size)) this.#rows.note(at, { operation, value: operation.seen })
   }
 
@@ -126,7 +126,7 @@ export class Featurizer {
   #weigh(at: number, measure: number, operation: Operation, value: number, isTwoSided: boolean, other = ''): void {
     const beyond = operation.weigh(measure, value, this.#minSamples)
     if (beyond === 0 || at < 0 || (beyond < 0 && !isTwoSided)) return
-    if (!this.#rows.raise(at, Math.sign(beyond) * Math.log2(1 + Math.abs(beyond)))) return
+    if (!this.#rows.raise(at, Math.abs(beyond))) return
     const unit = measure === GAP ? 1e6 : 1
     this.#rows.note(at, {
       operation,
@@ -141,7 +141,7 @@ export class Featurizer {
     const beyond = operation.weigh(DURATION, ns, this.#minSamples)
     const at = this.#at.duration
     if (beyond <= 0 || at < 0) return
-    this.#rows.raise(at, Math.log2(1 + beyond))
+    this.#rows.raise(at, beyond)
     if (this.#rows.noteOf(at) !== undefined && selfNs <= this.#blamedNs) return
     this.#blamedNs = selfNs
     this.#rows.note(at, { operation, value: ns / 1e6, usual: operation.usual(DURATION) / 1e6 })

@@ -72,7 +72,7 @@ t.test('a thread that ends before it was ready is replaced, and what waited for 
     seed: 1,
     trees: 100,
     subsample: 256,
-    margin: 1,
+    above: 1,
   })
   const kill = (thread: Worker): void => {
     process.off('worker', kill)

@@ -2,7 +2,7 @@
 
 import type { Note } from './reasons.ts'
 
-/** No feature is larger: what is a hundred spreads off is not more anomalous than what is sixty off. */
+/** In spreads. No feature is larger: what is a hundred spreads off is not more anomalous than what is six off. */
 export const MOST = 6
 
 /** Rows that were made together. */
@@ -56,8 +56,8 @@ export class RowWriter {
 
   /** The larger of what stands there and this; whether it was this. */
   raise(at: number, size: number): boolean {
-    const limited = Math.max(-MOST, Math.min(MOST, size))
-    if (Math.abs(limited) <= Math.abs(this.#values[this.#row + at]!)) return false
+    const limited = Math.min(MOST, size)
+    if (limited <= this.#values[this.#row + at]!) return false
     this.#values[this.#row + at] = limited
     return true
   }

@@ -17,10 +17,10 @@ import type { Rows } from './rows.ts'
 import type { AnomalyScorer } from './anomaly-model.ts'
 import type { Scored } from './worker.ts'
 
-/** The forest: as in the paper, but that splits reach beyond the data by so much, in units of the features. */
+/** The forest: as in the paper, but that splits reach beyond the greatest value by so much, in units of the features. Nothing is below 0. */
 const TREES = 100
 const SUBSAMPLE = 256
-const MARGIN = 2
+const MARGIN = 4
 /** What a reason names must have made the way shorter by so much of a split. */
 const LEAST_SHARE = 0.25
 const MOST_REASONS = 5
@@ -220,7 +220,7 @@ export class Scorer implements AnomalyScorer {
         seed: seed + this.#trainings++,
         trees: TREES,
         subsample: SUBSAMPLE,
-        margin: MARGIN,
+        above: MARGIN,
       })
       this.#model = new Model(trained, flaggedShare, clock.now().getTime())
       this.#count.trained(1, this.#attributes)

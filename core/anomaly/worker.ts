@@ -24,7 +24,7 @@ export interface TrainTask {
   readonly seed: number
   readonly trees: number
   readonly subsample: number
-  readonly margin: number
+  readonly above: number
 }
 export interface Trained {
   readonly forest: SharedArrayBuffer

@@ -14,7 +14,8 @@ function cloud(seed: number, rows: number, apart: readonly (readonly [feature: n
   for (const [i, [feature, value]] of apart.entries()) all[(rows + i) * FEATURES + feature] = value
   return all
 }
-const grown = (rows: Float32Array, margin = 0): Forest => train({ rows, features: FEATURES, trees: 100, subsample: 256, seed: 7, margin })
+const grown = (rows: Float32Array, margin = 0): Forest =>
+  train({ rows, features: FEATURES, trees: 100, subsample: 256, seed: 7, below: margin, above: margin })
 function scoresOf(forest: Forest, rows: Float32Array): Float32Array {
   const scores = new Float32Array(rows.length / FEATURES)
   score(forest, rows, scores)

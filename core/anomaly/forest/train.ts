@@ -12,10 +12,11 @@ export interface Training {
   readonly subsample: number
   readonly seed: number
   /**
-   * How far beyond its rows' values a split may fall, in units of the features. 0 is the paper's forest: it sees nothing in a feature that was
+   * How far below and above its rows' values a split may fall, in units of the features. 0 is the paper's forest: it sees nothing in a feature that was
    * always the same in training, and nothing beyond the largest value seen. A path may then be twice as long, for splits that part nothing from nothing.
    */
-  readonly margin?: number
+  readonly below?: number
+  readonly above?: number
   /** Whether the buffer is shared between threads. */
   readonly isShared?: boolean
 }
@@ -31,7 +32,8 @@ const LEFT = 1
 class Grower {
   readonly #training: Training
   readonly #random: Random
-  readonly #margin: number
+  readonly #below: number
+  readonly #above: number
   readonly #subsample: number
   readonly #height: number
   readonly #rowCount: number
@@ -44,14 +46,15 @@ class Grower {
   #nodes = 0
 
   constructor(training: Training) {
-    const { rows, features, subsample, seed, margin = 0 } = training
+    const { rows, features, subsample, seed, below = 0, above = 0 } = training
     this.#training = training
     this.#random = new Random(seed)
-    this.#margin = margin
+    this.#below = below
+    this.#above = above
     this.#rowCount = Math.floor(rows.length / features)
     if (this.#rowCount < 1) throw new RangeError('a forest needs a row to grow from')
     this.#subsample = Math.min(subsample, this.#rowCount)
-    this.#height = Math.max(1, Math.ceil(Math.log2(this.#subsample))) * (margin > 0 ? 2 : 1)
+    this.#height = Math.max(1, Math.ceil(Math.log2(this.#subsample))) * (below + above > 0 ? 2 : 1)
     this.#order = Int32Array.from({ length: this.#rowCount }, (_, i) => i)
     this.#candidates = new Int32Array(features)
   }
@@ -139,8 +142,8 @@ class Grower {
       if (value < low) low = value
       if (value > high) high = value
     }
-    this.#low = low - this.#margin
-    this.#high = high + this.#margin
+    this.#low = low - this.#below
+    this.#high = high + this.#above
   }
 
   /** At least `low` and below `high`, also once it is rounded to 32 bits: without a margin some rows go each way. */
