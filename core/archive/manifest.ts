@@ -29,6 +29,8 @@ export interface Manifest {
   readonly bytes: number
   /** `sha256:` and 64 hex digits, of what lies there. */
   readonly checksum: string
+  /** Of what is in it, before it was compressed and encrypted: where there is an object for each trace, it tells what came twice. Gone when it is erased. */
+  readonly content?: string
   readonly index: { readonly bytes: number; readonly checksum: string }
   /** Absent where everybody may read it. Without `wrapped_key` it was erased: nobody can. */
   readonly encryption?: { readonly algorithm: 'aes-256-gcm'; readonly master_key: string; readonly wrapped_key?: string }

@@ -6,12 +6,12 @@
 
 import { createHash } from 'node:crypto'
 import { gzipSync, zstdCompressSync, constants } from 'node:zlib'
-import { upperTime, lowerTime, START_TIME } from '../traces/span-facts.ts'
 import { indexChunk, type RequestIndex, toJson } from '../otlp/index.ts'
 import { ITEM_STRIDE, SPAN_TRACE_ID } from '../otlp/request-index.ts'
 import { FrameCipher } from './frame-cipher.ts'
 import { checksumOf, type Manifest, MANIFEST_VERSION, sealed } from './manifest.ts'
 import type { MasterKey } from './master-key.ts'
+import { beganMs } from './partition.ts'
 import type { Compression, Encoding } from './places.ts'
 import { type FramePlace, TraceIndexWriter } from './trace-index.ts'
 
@@ -27,6 +27,8 @@ export interface ObjectOptions {
   readonly complianceTags?: readonly string[]
   /** A frame ends when it holds so many bytes before compression. */
   readonly frameBytes?: number
+  /** The manifest says what was in it, as a digest: whether the same came before is told by that. */
+  readonly keepsContent?: boolean
 }
 
 /** The three files of an object, to be written in this order: with the manifest, the object is there. */
@@ -49,6 +51,7 @@ export class ObjectWriter {
   readonly #index = new TraceIndexWriter()
   readonly #traces = new Set<string>()
   readonly #hash = createHash('sha256')
+  readonly #content = createHash('sha256')
   readonly #frames: Uint8Array[] = []
   readonly #places: FramePlace[] = []
   /** Of the frame that is being filled. */
@@ -60,6 +63,7 @@ export class ObjectWriter {
   #spans = 0
   #firstMs = Infinity
   #lastMs = -Infinity
+  #checksum = ''
 
   constructor(options: ObjectOptions) {
     this.#options = options
@@ -85,8 +89,12 @@ export class ObjectWriter {
     this.#piece(chunk)
   }
 
+  /** May be called again where it rejected, because the key could not be wrapped. Nothing can be added any more. */
   async finish(writtenAt: Date): Promise<FinishedObject> {
-    this.#endFrame(true)
+    if (this.#checksum === '') {
+      this.#endFrame(true)
+      this.#checksum = `sha256:${this.#hash.digest('hex')}`
+    }
     const { object, tenant, encoding, compression, masterKey, dataKey, retention, complianceTags } = this.#options
     const index = this.#index.write(this.#places)
     const manifest: Omit<Manifest, 'seal'> = {
@@ -103,7 +111,8 @@ export class ObjectWriter {
       last_time: timeText(this.#lastMs),
       raw_bytes: this.#rawBytes,
       bytes: this.#bytes,
-      checksum: `sha256:${this.#hash.digest('hex')}`,
+      checksum: this.#checksum,
+      ...(this.#options.keepsContent === true ? { content: `sha256:${this.#content.copy().digest('hex')}` } : {}),
       index: { bytes: index.length, checksum: checksumOf(index) },
       ...(masterKey === undefined || dataKey === undefined
         ? {}
@@ -129,9 +138,9 @@ export class ObjectWriter {
       const id = bytes.toString('latin1', at, at + 16)
       if (id !== before) this.#ids.add(id)
       before = id
-      const beganMs = ((upperTime(index, span, START_TIME) >>> 0) * 2 ** 32 + (lowerTime(index, span, START_TIME) >>> 0)) / 1e6
-      if (beganMs < this.#firstMs) this.#firstMs = beganMs
-      if (beganMs > this.#lastMs) this.#lastMs = beganMs
+      const ms = beganMs(index, span)
+      if (ms < this.#firstMs) this.#firstMs = ms
+      if (ms > this.#lastMs) this.#lastMs = ms
     }
     this.#spans += itemCount
   }
@@ -143,7 +152,9 @@ export class ObjectWriter {
   }
 
   #endFrame(isLast: boolean): void {
-    const plain = compressed(Buffer.concat(this.#pieces), this.#options.compression)
+    const content = Buffer.concat(this.#pieces)
+    if (this.#options.keepsContent === true) this.#content.update(content)
+    const plain = compressed(content, this.#options.compression)
     const number = this.#frames.length
     const frame = this.#cipher?.seal(plain, number, isLast) ?? plain
     this.#places.push({ start: this.#bytes, length: frame.length, number, isLast })

@@ -1,0 +1,212 @@
+// What an archive has after refusals, failures and crashes: everything that was accepted, once, and nothing half.
+
+import fc from 'fast-check'
+import t from 'tap'
+import type { Batch, Origin } from '../batch.ts'
+import type { Logger } from '../component.ts'
+import { RetryableError } from '../errors.ts'
+import { encodeTraces, MemoryStorage, readSpans, TestClock } from '../testing/index.ts'
+import type { ArchiveTools } from './archive-tools.ts'
+import { Archiver, type ArchiverOptions } from './archiver.ts'
+import { MemoryStore } from './fixtures/memory-store.ts'
+import { namesIn } from './fixtures/store-suite.ts'
+import { LocalKey, type Manifest, MANIFEST_SUFFIX, ObjectReader } from './index.ts'
+import { TraceArchiver } from './trace-archiver.ts'
+
+const MASTER = new LocalKey('one', Buffer.alloc(32, 7))
+const HOUR = 3_600_000_000_000n
+const NOON = BigInt(Date.parse('2026-01-31T12:00:00Z')) * 1_000_000n
+const QUIET: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+
+/** A store that can fail, and that a process which has died reaches no more. */
+class Flaky extends MemoryStore {
+  /** So many puts succeed, and then none does; Infinity is no fault. */
+  left = Infinity
+  #isDead = false
+
+  /** What the next process sees of it. */
+  handOver(): Flaky {
+    this.#isDead = true
+    const next = new Flaky()
+    for (const [name, bytes] of this.objects) next.objects.set(name, bytes)
+    return next
+  }
+
+  override async put(object: string, parts: readonly Uint8Array[]): Promise<void> {
+    await Promise.resolve()
+    if (this.#isDead || this.left-- <= 0) throw new RetryableError('the bucket is away')
+    await super.put(object, parts)
+  }
+}
+
+class Bench {
+  store = new Flaky()
+  readonly storage = new MemoryStorage()
+  readonly clock = new TestClock()
+  readonly written: Manifest[] = []
+  lost = 0
+  archiver!: Archiver
+
+  tools(): ArchiveTools {
+    const { store, clock } = this
+    const layout = { prefix: 'a', encoding: 'otlp_proto', compression: 'zstd' } as const
+    const written = async (manifest: Manifest): Promise<void> => void this.written.push(manifest)
+    return { store, layout, objectOptions: layout, masterKey: MASTER, clock, log: QUIET, written }
+  }
+
+  async begin(options: Partial<ArchiverOptions> = {}): Promise<void> {
+    const storage = { open: () => this.storage.open('archive') }
+    const defaults = {
+      maxObjectBytes: 1e6,
+      maxObjectAgeMs: 60_000,
+      maxOpen: 100,
+      maxWaitingBytes: 1e9,
+      lost: (spans: number) => void (this.lost += spans),
+    }
+    this.archiver = new Archiver(this.tools(), { ...defaults, storage, ...options })
+    await this.archiver.start()
+  }
+
+  /** The process is gone; another begins with what is on the disk and in the bucket. */
+  async crash(options: Partial<ArchiverOptions> = {}): Promise<void> {
+    this.store = this.store.handOver()
+    for (const log of this.storage.logs.values()) log.isOpen = false
+    await this.begin(options)
+  }
+
+  /** The names of all archived spans, sorted. */
+  async archived(prefix = 'a/'): Promise<readonly string[]> {
+    const names: string[] = []
+    for (const name of await namesIn(this.store, prefix)) {
+      if (!name.endsWith(MANIFEST_SUFFIX)) continue
+      const reader = await ObjectReader.open(this.store, name, [MASTER])
+      await reader.verify()
+      for await (const request of reader.requests()) names.push(...readSpans(request).map((span) => span.name))
+    }
+    return names.sort()
+  }
+}
+
+/** One chunk; each span is a name and its hour after noon. */
+function batchOf(spans: readonly (readonly [name: string, hour: number])[], tenant = ''): Batch {
+  const origin: Origin = { tenant, headers: new Map() }
+  const chunk = encodeTraces([{ spans: spans.map(([name, hour]) => ({ name, startTimeUnixNano: NOON + BigInt(hour) * HOUR, traceId: '5'.repeat(31) + (name.length % 10) })) }]) // prettier-ignore
+  return { signal: 'traces', chunks: [chunk], count: spans.length, origin }
+}
+
+t.test('spans go by hour and tenant, and an object leaves when it is old or large', async (t) => {
+  const bench = new Bench()
+  await bench.begin({ maxObjectBytes: 4000 })
+  await bench.archiver.consume(batchOf([['a', 0], ['b', 1], ['c', 0]])) // prettier-ignore
+  await bench.archiver.consume(batchOf([['d', 0]], 'acme'))
+  t.equal(bench.archiver.open, 3)
+  t.same(await bench.archived(), [])
+  await bench.clock.advance(61_000)
+  t.same(await bench.archived(), ['a', 'b', 'c', 'd'])
+  const manifests = (await namesIn(bench.store, 'a/')).filter((name) => name.endsWith(MANIFEST_SUFFIX))
+  t.match(manifests, [/^a\/2026\/01\/31\/12\/2026\w+-\w+\.otlp\.zst\.man/, /^a\/2026\/01\/31\/12\/tenant=acme\//, /^a\/2026\/01\/31\/13\//])
+  t.same(bench.written.map(({ spans, tenant }) => `${spans} ${tenant}`).sort(), ['1 ', '1 acme', '2 '])
+  t.equal((await bench.storage.logs.get('archive')!.read(0, 1e9)).records.length, 0, 'nothing waits in the storage')
+  for (let i = 0; i < 30; i++) await bench.archiver.consume(batchOf(Array.from({ length: 5 }, (_, n) => [`${i} ${n}`, 0])))
+  await bench.clock.advance(10)
+  t.ok(bench.written.length > 3, 'large enough')
+})
+
+t.test('whatever fails and whenever it dies, what was accepted is there once', async () => {
+  const step = fc.oneof(
+    {
+      weight: 8,
+      arbitrary: fc.record({
+        what: fc.constant('consume' as const),
+        hours: fc.array(fc.integer({ min: 0, max: 2 }), { minLength: 1, maxLength: 4 }),
+      }),
+    },
+    { weight: 4, arbitrary: fc.record({ what: fc.constant('wait' as const), ms: fc.constantFrom(500, 3000, 61_000) }) },
+    { weight: 2, arbitrary: fc.record({ what: fc.constant('fail' as const), after: fc.integer({ min: 0, max: 5 }) }) },
+    { weight: 2, arbitrary: fc.constant({ what: 'mend' as const }) },
+    { weight: 2, arbitrary: fc.constant({ what: 'crash' as const }) },
+    { weight: 1, arbitrary: fc.constant({ what: 'full' as const }) },
+  )
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
+      const bench = new Bench()
+      await bench.begin({ maxObjectBytes: 600 })
+      const accepted: string[] = []
+      let number = 0
+      for (const one of steps) {
+        const log = bench.storage.logs.get('archive')!
+        if (one.what === 'consume') {
+          const names = one.hours.map((hour) => [`span ${number++}`, hour] as const)
+          const taken = await bench.archiver.consume(batchOf(names)).then(
+            () => true,
+            () => false,
+          )
+          if (taken) accepted.push(...names.map(([name]) => name))
+        } else if (one.what === 'wait') await bench.clock.advance(one.ms)
+        else if (one.what === 'fail') bench.store.left = one.after
+        else if (one.what === 'full') log.fault = log.fault === undefined ? new Error('the disk is gone') : undefined
+        else if (one.what === 'mend') {
+          bench.store.left = Infinity
+          log.fault = undefined
+        } else {
+          log.fault = undefined
+          await bench.crash({ maxObjectBytes: 600 })
+        }
+      }
+      bench.storage.logs.get('archive')!.fault = undefined
+      await bench.crash({ maxObjectBytes: 600 })
+      await bench.clock.advance(120_000)
+      const found = await bench.archived()
+      if (JSON.stringify(found) !== JSON.stringify(accepted.sort()))
+        throw new Error(`accepted ${accepted.join()}; archived ${found.join()}`)
+      if ((await bench.storage.logs.get('archive')!.read(0, 1e9)).records.length > 0) throw new Error('something waits for ever')
+    }),
+    { numRuns: 60 },
+  )
+})
+
+t.test('in memory alone everything leaves at the end, as far as it can, and what cannot is counted', async (t) => {
+  const bench = new Bench()
+  await bench.begin({ storage: undefined })
+  await bench.archiver.consume(batchOf([['a', 0], ['b', 1]])) // prettier-ignore
+  await bench.archiver.stop(new AbortController().signal)
+  t.same(await bench.archived(), ['a', 'b'])
+  await t.rejects(bench.archiver.consume(batchOf([['c', 0]])), { name: 'RetryableError' })
+  await bench.begin({ storage: undefined })
+  await bench.archiver.consume(batchOf([['c', 0], ['d', 0]])) // prettier-ignore
+  bench.store.left = 0
+  await bench.archiver.stop(new AbortController().signal)
+  t.equal(bench.lost, 2)
+})
+
+t.test('past its bounds it takes nothing more, and objects leave before their time', async (t) => {
+  const bench = new Bench()
+  await bench.begin({ maxOpen: 2, maxWaitingBytes: 500 })
+  bench.store.left = 0
+  for (const hour of [0, 1, 2]) await bench.archiver.consume(batchOf([[`${hour}`, hour]]))
+  t.same([bench.archiver.open, bench.archiver.leaving], [2, 1])
+  const answers = await Promise.allSettled(Array.from({ length: 50 }, (_, i) => bench.archiver.consume(batchOf([[`${i}`, 0]]))))
+  t.equal(answers[0]!.status, 'fulfilled')
+  await t.rejects(bench.archiver.consume(batchOf([['more', 0]])), { name: 'RetryableError', message: 'too much waits to be archived' })
+})
+
+t.test('with an object for each trace, each is there when it is answered, and none comes twice', async (t) => {
+  const bench = new Bench()
+  const archiver = new TraceArchiver(bench.tools())
+  await archiver.start()
+  const [first, second] = [batchOf([['a', 0], ['bb', 0], ['c', 0]]), batchOf([['d', 0]])] // prettier-ignore
+  await archiver.consume(first)
+  t.same(await bench.archived(), ['a', 'bb', 'c'])
+  await archiver.consume(first)
+  await archiver.consume(second)
+  await archiver.consume(second)
+  t.same(await bench.archived(), ['a', 'bb', 'c', 'd'])
+  const id = '5'.repeat(31)
+  const objects = (await namesIn(bench.store, 'a/')).filter((name) => !/\.(index|json)$/.test(name))
+  t.match(objects, [`a/2026/01/31/${id}1`, new RegExp(`^a/2026/01/31/${id}1\\.[0-9a-f]{16}$`), `a/2026/01/31/${id}2`])
+  bench.store.left = 1
+  await t.rejects(archiver.consume(batchOf([['eee', 0]])), { name: 'RetryableError' })
+  bench.store.left = Infinity
+  await archiver.consume(batchOf([['eee', 0]]))
+  t.same(await bench.archived(), ['a', 'bb', 'c', 'd', 'eee'])
+})

@@ -1,0 +1,73 @@
+// The layout with an object for each trace: each is there before its sender is answered, and the same one that comes again makes no second.
+
+import type { Batch } from '../batch.ts'
+import { RetryableError } from '../errors.ts'
+import { type Manifest, manifestIn } from './manifest.ts'
+import { newDataKey } from './master-key.ts'
+import { type FinishedObject, ObjectWriter } from './object-writer.ts'
+import { beganMs, byTrace, type Part } from './partition.ts'
+import { indexChunk } from '../otlp/index.ts'
+import { MANIFEST_SUFFIX, placeOfTrace } from './places.ts'
+import { publish } from './publish.ts'
+import type { ArchiveTools } from './archive-tools.ts'
+
+/** Objects that are written at once: each is three requests, one behind the other. */
+const AT_ONCE = 16
+
+export class TraceArchiver {
+  readonly #tools: ArchiveTools
+  #isStopped = false
+
+  constructor(tools: ArchiveTools) {
+    this.#tools = tools
+  }
+
+  async start(): Promise<void> {
+    await this.#tools.store.check()
+  }
+
+  async consume({ chunks, origin: { tenant } }: Batch): Promise<void> {
+    if (this.#isStopped) throw new RetryableError('the archive has been stopped')
+    const parts = chunks.flatMap((chunk) => byTrace(chunk))
+    const left = parts.values()
+    const work = async (): Promise<void> => {
+      for (const part of left) await this.#write(part, tenant)
+    }
+    await Promise.all(Array.from({ length: Math.min(AT_ONCE, parts.length) }, work))
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    this.#tools.store.close()
+  }
+
+  async #write({ key: traceId, chunk }: Part<string>, tenant: string): Promise<void> {
+    const { store, layout, written } = this.#tools
+    const place = placeOfTrace(layout, tenant, beganMs(indexChunk('traces', chunk), 0), traceId)
+    const first = await this.#finished(place, tenant, chunk)
+    const before = await this.#manifestAt(place)
+    if (before?.content === first.manifest.content) return
+    // More of a trace that is there already: beside it, under a name that the same would have again.
+    const name = before === undefined ? place : `${place}.${first.manifest.content!.slice(7, 23)}`
+    if (name !== place && (await this.#manifestAt(name)) !== undefined) return
+    const object = name === place ? first : await this.#finished(name, tenant, chunk)
+    await publish(store, object)
+    await written(object.manifest)
+  }
+
+  #finished(object: string, tenant: string, chunk: Uint8Array): Promise<FinishedObject> {
+    const { clock, objectOptions, masterKey } = this.#tools
+    const keys = masterKey === undefined ? {} : { masterKey, dataKey: newDataKey() }
+    const writer = new ObjectWriter({ ...objectOptions, ...keys, object, tenant, keepsContent: true })
+    writer.add(chunk)
+    return writer.finish(clock.now()).catch((cause: unknown) => {
+      throw new RetryableError((cause as Error).message, { cause })
+    })
+  }
+
+  async #manifestAt(object: string): Promise<Manifest | undefined> {
+    const bytes = await this.#tools.store.get(`${object}${MANIFEST_SUFFIX}`)
+    const manifest = bytes && manifestIn(bytes)
+    return manifest === undefined || 'fault' in manifest ? undefined : manifest
+  }
+}
