@@ -130,7 +130,7 @@ t.test('whatever fails and whenever it dies, what was accepted is there once', a
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
       const bench = new Bench()
-      await bench.begin({ maxObjectBytes: 600 })
+      await bench.begin({ maxObjectBytes: 150 })
       const accepted: string[] = []
       let number = 0
       for (const one of steps) {
@@ -150,11 +150,11 @@ t.test('whatever fails and whenever it dies, what was accepted is there once', a
           log.fault = undefined
         } else {
           log.fault = undefined
-          await bench.crash({ maxObjectBytes: 600 })
+          await bench.crash({ maxObjectBytes: 150 })
         }
       }
       bench.storage.logs.get('archive')!.fault = undefined
-      await bench.crash({ maxObjectBytes: 600 })
+      await bench.crash({ maxObjectBytes: 150 })
       await bench.clock.advance(120_000)
       const found = await bench.archived()
       if (JSON.stringify(found) !== JSON.stringify(accepted.sort()))
