@@ -1,6 +1,8 @@
 // Exporter `prometheus_remote_write` against receivers of every temper: what they get, in which order, and what their answers mean. The names
 // of these tests are those of the table of README.md, which says by which of them each line of the specifications is shown.
 
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { ANONYMOUS, type Batch, PartialError, PermanentError, RetryableError, systemClock } from '../../core/index.ts'
 import { at, attributes, NEW_YEAR_MS, otlpRequest } from '../../core/prometheus/fixtures/otlp.ts'
@@ -697,4 +699,14 @@ t.test('the configuration is checked: address, names, labels, keys of the Collec
   ])
   for (const key of ['remote_write_queue', 'wal'] as const) t.match(faults({ [key]: {} }), [{ path: [key], message: /sending_queue/ }])
   t.match(faults({ add_metric_suffixes: false }), [{ message: /UnderscoreEscapingWithoutSuffixes/ }])
+})
+
+t.test('every line of the specifications names tests that there are', async (t) => {
+  const read = (path: string): string => readFileSync(join(import.meta.dirname, path), 'utf8')
+  const [, table] = /<!-- specification -->([^]*)<!-- \/specification -->/.exec(read('README.md'))!
+  const tests = read('remote-write-exporter.test.ts') + read('../../core/prometheus/translate.test.ts')
+  const named = [...table!.matchAll(/"([^"]+)"/g)].map(([, name]) => name!)
+  t.ok(named.length > 15)
+  const there = new Set([...tests.matchAll(/\bt\.test\(\s*'([^']+)'/g)].map(([, name]) => name))
+  for (const name of named) t.ok(there.has(name), name)
 })
