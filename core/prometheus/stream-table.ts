@@ -10,7 +10,7 @@ import { eachField, readKeyValue } from './fields.ts'
 import { type Attribute, labelsOf, type Reserved, type SharedLabels, textOf } from './labels.ts'
 import { type FamilyType, metricName, unitName } from './names.ts'
 import type { TranslationOptions } from './options.ts'
-import { type Family, Stream } from './stream.ts'
+import { type Family, familyOf, Stream, symbolsOf } from './stream.ts'
 import { type Sym, Symbols } from './symbols.ts'
 
 /** One scope of one resource: what its series share, and its metrics. */
@@ -176,8 +176,7 @@ export class StreamTable {
     // The metrics that are left keep their texts.
     for (const { target, metrics } of this.#scopes.values()) {
       for (const sym of target?.symbols() ?? []) kept.add(sym)
-      for (const { family } of metrics.values())
-        if (family !== undefined) for (const sym of [family.name, family.help, family.unit]) kept.add(sym)
+      for (const { family } of metrics.values()) if (family !== undefined) for (const sym of symbolsOf(family)) kept.add(sym)
     }
     if (this.#count < before) this.#forgetKeys()
     this.symbols.keep(kept)
@@ -196,7 +195,7 @@ export class StreamTable {
     const hash = hashOf(family, labels)
     const known = this.#find(hash, family, labels)
     if (known !== undefined) return known
-    const stream = new Stream(family, labels, hash, this.symbols)
+    const stream = new Stream(family, labels, hash)
     stream.next = this.#byHash.get(hash)
     this.#byHash.set(hash, stream)
     this.#count++
@@ -216,13 +215,9 @@ export class StreamTable {
     const unit = text(bytes, metrics[m + column.METRIC_UNIT_TAG]!)
     const named = metricName({ name, unit, type }, strategy, namespace)
     if (named === undefined) return undefined
-    return {
-      name: this.symbols.of(named),
-      type,
-      isNative: metrics[m + column.METRIC_KIND] === column.EXPONENTIAL_HISTOGRAM,
-      help: this.symbols.of(text(bytes, metrics[m + column.METRIC_DESCRIPTION_TAG]!)),
-      unit: this.symbols.of(unitName(unit, strategy)),
-    }
+    const help = text(bytes, metrics[m + column.METRIC_DESCRIPTION_TAG]!)
+    const isNative = metrics[m + column.METRIC_KIND] === column.EXPONENTIAL_HISTOGRAM
+    return familyOf(this.symbols, { name: named, type, help, unit: unitName(unit, strategy) }, isNative)
   }
 
   #newScope(index: RequestIndex, r: number, s: number, schemaUrl: string): ScopeEntry {
@@ -247,12 +242,10 @@ export class StreamTable {
     const own = attributes.filter(([key]) => !IDENTIFYING.has(key))
     if (!this.#options.targetInfo || own.length === 0 || (job === '' && instance === '')) return undefined
     const { strategy, namespace } = this.#options
-    const name = this.symbols.of(metricName({ name: 'target_info', unit: '', type: 'info' }, strategy, namespace)!)
-    const family: Family = { name, type: 'info', isNative: false, help: this.symbols.of('Target metadata'), unit: this.symbols.of('') }
+    const name = metricName({ name: 'target_info', unit: '', type: 'info' }, strategy, namespace)!
+    const family = familyOf(this.symbols, { name, type: 'info', help: 'Target metadata', unit: '' }, false, true)
     const labels = labelsOf(own, { scope: [], resource: [], job, instance, constant }, strategy, this.symbols)
-    const stream = this.#stream(family, labels)
-    stream.isTarget = true
-    return stream
+    return this.#stream(family, labels)
   }
 }
 

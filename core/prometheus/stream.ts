@@ -12,6 +12,33 @@ export interface Family {
   readonly isNative: boolean
   readonly help: Sym
   readonly unit: Sym
+  /** `__name__`; and `le` or `quantile`, by which the series of one stream are told apart. */
+  readonly nameKey: Sym
+  readonly boundKey: Sym | undefined
+  /** Whether it is a `target_info`, which no data point of OTLP stands behind. */
+  readonly isTarget: boolean
+}
+
+/** What the series of one stream are told apart by. */
+const BOUND: Readonly<Partial<Record<FamilyType, string>>> = { histogram: 'le', summary: 'quantile' }
+
+export function familyOf(
+  symbols: Symbols,
+  own: { readonly name: string; readonly type: FamilyType; readonly help: string; readonly unit: string },
+  isNative = false,
+  isTarget = false,
+): Family {
+  const bound = isNative ? undefined : BOUND[own.type]
+  return {
+    name: symbols.of(own.name),
+    type: own.type,
+    isNative,
+    help: symbols.of(own.help),
+    unit: symbols.of(own.unit),
+    nameKey: symbols.of('__name__'),
+    boundKey: bound === undefined ? undefined : symbols.of(bound),
+    isTarget,
+  }
 }
 
 /**
@@ -35,7 +62,8 @@ export class Series {
 
   /** Every label, `__name__` and `le` too, names and values in turn, sorted. */
   get labels(): Sym[] {
-    const { labels, nameAt, nameKey, boundAt, boundKey } = this.stream
+    const { labels, nameAt, boundAt, family } = this.stream
+    const { nameKey, boundKey } = family
     const all = [...labels.slice(0, nameAt), nameKey, this.name]
     if (this.bound === undefined) return [...all, ...labels.slice(nameAt)]
     // `le` and `quantile` come after `__name__` wherever they are.
@@ -69,27 +97,20 @@ export class Stream {
   slot = 0
   segment = 0
   place = 0
-  /** Whether it is a `target_info`, which no data point of OTLP stands behind. */
-  isTarget = false
   /** Of the last point that the destination has taken: milliseconds since 1970, and its value. */
   takenMs: number = -Infinity
   takenValue = 0
 
   /** Where `__name__` belongs among the labels, and `le` or `quantile`. */
-  readonly nameKey: Sym
   readonly nameAt: number
-  readonly boundKey: Sym | undefined
   readonly boundAt: number
 
-  constructor(family: Family, labels: readonly Sym[], hash: number, symbols: Symbols) {
+  constructor(family: Family, labels: readonly Sym[], hash: number) {
     this.family = family
     this.labels = labels
     this.hash = hash
-    this.nameKey = symbols.of('__name__')
     this.nameAt = placeOf(labels, '__name__')
-    const bound = family.isNative ? undefined : BOUND[family.type]
-    this.boundKey = bound === undefined ? undefined : symbols.of(bound)
-    this.boundAt = bound === undefined ? 0 : placeOf(labels, bound)
+    this.boundAt = family.boundKey === undefined ? 0 : placeOf(labels, family.boundKey.text)
   }
 
   /** Of a number or a native histogram. Not kept: of most streams nobody asks for it again. */
@@ -105,15 +126,15 @@ export class Stream {
   }
 
   *symbols(): Generator<Sym> {
-    const { name, help, unit } = this.family
-    yield* [name, help, unit, this.nameKey, ...this.labels]
-    if (this.boundKey !== undefined) yield this.boundKey
+    yield* symbolsOf(this.family)
+    yield* this.labels
     for (const { name, bound } of this.layout?.series ?? []) yield* bound === undefined ? [name] : [name, bound]
   }
 }
 
-/** What the series of one stream are told apart by. */
-const BOUND: Readonly<Partial<Record<FamilyType, string>>> = { histogram: 'le', summary: 'quantile' }
+export function symbolsOf({ name, help, unit, nameKey, boundKey }: Family): Sym[] {
+  return boundKey === undefined ? [name, help, unit, nameKey] : [name, help, unit, nameKey, boundKey]
+}
 
 function placeOf(labels: readonly Sym[], name: string): number {
   let at = 0

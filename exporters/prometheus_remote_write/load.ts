@@ -77,7 +77,7 @@ export class Load {
       let items = 0
       for (let i = from; i < end; i++) {
         const stream = streams[i]!
-        if (!stream.isTarget) items++
+        if (!stream.family.isTarget) items++
         if (hasArrived(stream, times[i]!, values[i]!)) continue
         if (stream.round !== mark) {
           stream.round = mark

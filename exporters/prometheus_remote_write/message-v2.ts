@@ -89,17 +89,17 @@ export class MessageV2 implements Message {
   /** As `Series.labels`, without making that list. */
   #begin(stream: Stream, name: Sym, bound: Sym | undefined): number {
     const out = this.#out
-    const { labels, nameAt, nameKey, boundAt } = stream
+    const { labels, nameAt, boundAt, family } = stream
     const start = out.begin(0x2a)
     out.reserve(80 + 5 * (labels.length + 4))
     const refs = out.begin(0x0a)
     for (let i = 0; i < nameAt; i++) out.varint(this.#refOf(labels[i]!))
-    out.varint(this.#refOf(nameKey))
+    out.varint(this.#refOf(family.nameKey))
     out.varint(this.#refOf(name))
     const boundFrom = bound === undefined ? labels.length : boundAt
     for (let i = nameAt; i < boundFrom; i++) out.varint(this.#refOf(labels[i]!))
     if (bound !== undefined) {
-      out.varint(this.#refOf(stream.boundKey!))
+      out.varint(this.#refOf(family.boundKey!))
       out.varint(this.#refOf(bound))
       for (let i = boundFrom; i < labels.length; i++) out.varint(this.#refOf(labels[i]!))
     }

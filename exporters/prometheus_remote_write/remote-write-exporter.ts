@@ -112,7 +112,7 @@ export class RemoteWriteExporter implements Exporter {
     let targets = 0
     const segmentOf = (stream: Stream): Segment => {
       points++
-      if (stream.isTarget) targets++
+      if (stream.family.isTarget) targets++
       return (segments[stream.hash % shards] ??= new Segment())
     }
     const { count: refused, reason } = this.#translator.translate(chunk, {

@@ -131,7 +131,7 @@ function note({ streams, times, values, next }: Segment, count: number): number 
   let items = 0
   for (let i = next; i < next + count; i++) {
     const stream = streams[i]!
-    if (!stream.isTarget) items++
+    if (!stream.family.isTarget) items++
     if (times[i]! < stream.takenMs) continue
     stream.takenMs = times[i]!
     stream.takenValue = values[i]!
