@@ -6,9 +6,9 @@ import type { Origin } from '../../core/index.ts'
 export type ConnectionType = '' | 'messaging_system' | 'database' | 'virtual_node'
 
 export interface Edge {
-  readonly origin: Origin
+  origin: Origin
   /** Of equal origins the same. */
-  readonly originKey: string
+  originKey: string
   connectionType: ConnectionType
   /** Names of services; empty as long as that side has sent no span. */
   client: string
@@ -31,6 +31,8 @@ export interface Edge {
   sinceMs: number
 }
 
+const NONE: readonly string[] = []
+
 export function emptyEdge(origin: Origin, originKey: string, sinceMs: number): Edge {
   return {
     origin,
@@ -41,8 +43,8 @@ export function emptyEdge(origin: Origin, originKey: string, sinceMs: number): E
     clientSeconds: 0,
     serverSeconds: 0,
     failed: false,
-    clientDimensions: [],
-    serverDimensions: [],
+    clientDimensions: NONE,
+    serverDimensions: NONE,
     peer: '',
     virtualNode: '',
     weight: 1,
@@ -50,6 +52,19 @@ export function emptyEdge(origin: Origin, originKey: string, sinceMs: number): E
     serverStart: 0,
     sinceMs,
   }
+}
+
+/** As new, for another request: what has been looked at so often lies where it is not copied any more. */
+export function resetEdge(edge: Edge, origin: Origin, originKey: string, sinceMs: number): Edge {
+  edge.origin = origin
+  edge.originKey = originKey
+  edge.connectionType = edge.client = edge.server = edge.peer = edge.virtualNode = ''
+  edge.clientSeconds = edge.serverSeconds = edge.clientEnd = edge.serverStart = 0
+  edge.failed = false
+  edge.clientDimensions = edge.serverDimensions = NONE
+  edge.weight = 1
+  edge.sinceMs = sinceMs
+  return edge
 }
 
 /** The memory that its texts take, about. */

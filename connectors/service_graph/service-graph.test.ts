@@ -102,6 +102,19 @@ t.test('a request is counted once both sides have come, whichever comes first', 
   ])
 })
 
+t.test('what one request was says nothing of the next', async (t) => {
+  const { graph, send } = await started({ dimensions: ['region'] })
+  await send([of('shop', call({ statusCode: 2, traceState: 'ot=th:c', attributes: { 'db.name': 'orders', region: 'eu' } })[0])])
+  const [client, server] = call()
+  await send([of('shop', client), of('bank', server)])
+  const points = (await graph()).filter(([metric]) => metric.endsWith('total'))
+  t.same(points, [
+    ['request_total', 'client=shop server=orders connection_type=database client_region=eu', 4],
+    ['request_total', 'client=shop server=bank connection_type=', 1],
+    ['request_failed_total', 'client=shop server=orders connection_type=database client_region=eu', 4],
+  ])
+})
+
 t.test('spans of other kinds, and of other traces, make no edge', async (t) => {
   const { graph, send, gauge } = await started()
   const [client] = call()

@@ -3,12 +3,12 @@
 // A span of a client (or producer) and that of its server (or consumer) have a trace id in common, and the id of the first is the parent of the second.
 
 import type { Batch, Connector, Consumer, Origin, Settings } from '../../core/index.ts'
-import { asConsumeError, otlp } from '../../core/index.ts'
+import { ANONYMOUS, asConsumeError, otlp } from '../../core/index.ts'
 import { parseDuration } from '../../core/factory.ts'
 import { column, MetricsRequest, OriginKeys, Periodic, Weight } from '../../core/series/index.ts'
-import { END_TIME, lowerTime, resourceAttribute, START_TIME, statusCodeOf, upperTime } from '../../core/traces/index.ts'
+import { END_TIME, lowerTime, START_TIME, statusCodeOf, upperTime } from '../../core/traces/index.ts'
 import { Attributes } from './attributes.ts'
-import { type Edge, emptyEdge } from './edge.ts'
+import { type Edge, emptyEdge, resetEdge } from './edge.ts'
 import { Edges } from './edges.ts'
 import type { Config } from './schema.ts'
 import { Waiting } from './waiting.ts'
@@ -20,7 +20,8 @@ const CONSUMER = 5
 const ERROR = 2
 /** As the Collector's. */
 const SCOPE = 'traces_service_graph'
-const SERVICE_NAME = Buffer.from('service.name')
+/** So many edges are kept for the next requests. */
+const MOST_SPARE = 10_000
 
 /** What the spans of one resource have in common. */
 interface Around {
@@ -45,6 +46,7 @@ export class ServiceGraph implements Connector {
   /** Whether nodes that send no spans are drawn. */
   readonly #hasVirtualNodes: boolean
   readonly #out = new MetricsRequest(SCOPE)
+  readonly #spare: Edge[] = []
   #unpaired = 0
   #dropped = 0
   #skipped = 0
@@ -90,7 +92,7 @@ export class ServiceGraph implements Connector {
     for (const chunk of batch.chunks) {
       const index = otlp.indexChunk('traces', chunk)
       for (let resource = 0; resource < index.resourceCount; resource++) {
-        const service = serviceOf(index, resource)
+        const service = this.#attributes.service(index, resource)
         this.#addResource({ index, resource, service, origin: batch.origin, originKey, now, unixNano })
       }
     }
@@ -143,7 +145,7 @@ export class ServiceGraph implements Connector {
   #addServer(around: Around, span: number, isMessage: boolean): void {
     const { index, resource, now } = around
     const parent = index.items[span * column.ITEM_STRIDE + column.SPAN_PARENT_ID]!
-    const edge = parent < 0 ? emptyEdge(around.origin, around.originKey, now) : this.#edgeOf(around, span, parent)
+    const edge = parent < 0 ? this.#newEdge(around) : this.#edgeOf(around, span, parent)
     if (isMessage) edge.connectionType = 'messaging_system'
     edge.server = around.service
     edge.serverSeconds = secondsOf(index, span)
@@ -157,20 +159,22 @@ export class ServiceGraph implements Connector {
     edge.client = 'user'
     edge.connectionType = 'virtual_node'
     edge.virtualNode = 'client'
-    this.#edges.complete(edge, around.unixNano, now)
+    this.#complete(edge, around.unixNano, now)
   }
 
   /** That of the client's span with this id, as far as it has come; new where nothing has. Settling it must follow. */
-  #edgeOf({ index, origin, originKey, now }: Around, span: number, spanId: number): Edge {
+  #edgeOf(around: Around, span: number, spanId: number): Edge {
+    const { index, originKey } = around
     const traceId = index.items[span * column.ITEM_STRIDE + column.SPAN_TRACE_ID]!
-    return this.#waiting.take(index.view, traceId, spanId, originKey) ?? emptyEdge(origin, originKey, now)
+    return this.#waiting.take(index.view, traceId, spanId, originKey) ?? this.#newEdge(around)
   }
 
   #settle({ unixNano, now }: Around, edge: Edge): void {
-    if (edge.client !== '' && edge.server !== '') return this.#edges.complete(edge, unixNano, now)
+    if (edge.client !== '' && edge.server !== '') return this.#complete(edge, unixNano, now)
     if (this.#waiting.put(edge)) return
     this.#dropped++
     this.#edges.lone(edge, 'dropped', unixNano, now)
+    this.#release(edge)
   }
 
   #expire(now: number, unixNano: bigint): void {
@@ -181,7 +185,7 @@ export class ServiceGraph implements Connector {
         edge.connectionType = 'virtual_node'
         edge.virtualNode = 'server'
         edge.serverSeconds = 0
-        this.#edges.complete(edge, unixNano, now)
+        this.#complete(edge, unixNano, now)
       } else {
         this.#leaveAlone(edge, unixNano, now)
       }
@@ -191,6 +195,22 @@ export class ServiceGraph implements Connector {
   #leaveAlone(edge: Edge, unixNano: bigint, now: number): void {
     this.#unpaired++
     this.#edges.lone(edge, 'unpaired', unixNano, now)
+    this.#release(edge)
+  }
+
+  #complete(edge: Edge, unixNano: bigint, now: number): void {
+    this.#edges.complete(edge, unixNano, now)
+    this.#release(edge)
+  }
+
+  #newEdge({ origin, originKey, now }: Around): Edge {
+    const spare = this.#spare.pop()
+    return spare === undefined ? emptyEdge(origin, originKey, now) : resetEdge(spare, origin, originKey, now)
+  }
+
+  /** Nobody has it any more. */
+  #release(edge: Edge): void {
+    if (this.#spare.length < MOST_SPARE) this.#spare.push(resetEdge(edge, ANONYMOUS, '', 0))
   }
 
   async #round(deadlineMs: number, isLast: boolean): Promise<void> {
@@ -217,15 +237,6 @@ export class ServiceGraph implements Connector {
       return !isForNow
     }
   }
-}
-
-/** Empty where it has none. */
-function serviceOf(index: otlp.RequestIndex, resource: number): string {
-  const row = resourceAttribute(index, resource, SERVICE_NAME)
-  if (row < 0) return ''
-  const { attributes, bytes } = index
-  const value = otlp.readAnyValue(bytes, attributes[row + column.ATTR_VALUE]!, attributes[row + column.ATTR_VALUE_END]!)
-  return typeof value === 'string' ? value : ''
 }
 
 function nanoOf(index: otlp.RequestIndex, span: number, which: number): number {

@@ -7,6 +7,7 @@ export { ATTRIBUTES_TAG, CUMULATIVE, DELTA, type MetricHead, MetricsRequest, typ
 export { OriginKeys } from './origin-keys.ts'
 export { Periodic, type PeriodicOptions } from './periodic.ts'
 export { type Beginning, Buckets, Count, Exponential, type Series } from './series.ts'
+export { Texts } from './texts.ts'
 export { Weight } from './weight.ts'
 /** Columns of the index: what is made of every span reads them without a cursor. */
 export * as column from '../otlp/request-index.ts'
