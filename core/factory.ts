@@ -6,6 +6,7 @@ export { bare, socketPathOf, type Target, targetOf, urlFaults } from './client/a
 export * from './client/grpc-schema.ts'
 export { proxyFaults } from './client/proxy-faults.ts'
 export { retrySchema } from './client/retry-options.ts'
+export { type ArchiveConfig, archiveFaults, type ArchiveSchema, archiveSchema } from './archive/options.ts'
 export * from './client/schema.ts'
 export * from './client/tls-schema.ts'
 export type * from './component.ts'

@@ -5,11 +5,24 @@ import { listed } from '../config/explain.ts'
 import { didYouMean } from '../config/nearest.ts'
 import { quoted } from '../printable.ts'
 
-export const COMMANDS = ['run', 'validate', 'components', 'quickstart', 'deadletter', 'queue', 'sampling', 'pii', 'audit'] as const
+export const COMMANDS = [
+  'run',
+  'validate',
+  'components',
+  'quickstart',
+  'deadletter',
+  'queue',
+  'sampling',
+  'pii',
+  'audit',
+  'archive',
+] as const
 export type Command = (typeof COMMANDS)[number]
 type Acting = 'deadletter' | 'queue'
 /** `deadletter list`: these commands do one of several things. */
 const ACTIONS = { deadletter: ['list', 'show', 'replay', 'drop'], queue: ['stat'] } as const
+const ARCHIVE_ACTIONS = ['ls', 'get', 'verify', 'replay', 'erase'] as const
+export type ArchiveAction = (typeof ARCHIVE_ACTIONS)[number]
 export type DeadLetterAction = (typeof ACTIONS)['deadletter'][number]
 
 const OPTIONS = {
@@ -19,6 +32,8 @@ const OPTIONS = {
   storage: { type: 'string' },
   exporter: { type: 'string' },
   to: { type: 'string' },
+  tenant: { type: 'string' },
+  day: { type: 'string' },
   all: { type: 'boolean' },
   json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
@@ -33,6 +48,8 @@ const VALUES: Readonly<Partial<Record<Option, readonly [what: string, name: stri
   storage: ['an extension', 'ID'],
   exporter: ['an exporter', 'ID'],
   to: ['an exporter', 'ID'],
+  tenant: ['a tenant', 'NAME'],
+  day: ['a day', '2026-01-31'],
 }
 /** What each command takes beside help and version. Those that are not here look at no file of the user's. */
 const TAKES: Readonly<Record<string, readonly Option[]>> = {
@@ -46,6 +63,11 @@ const TAKES: Readonly<Record<string, readonly Option[]>> = {
   'sampling try': ['json'],
   'pii test': ['config', 'file', 'json'],
   'audit verify': ['key-file', 'json'],
+  'archive ls': ['config', 'exporter', 'tenant', 'day', 'json'],
+  'archive get': ['config', 'exporter', 'tenant', 'day'],
+  'archive verify': ['config', 'exporter', 'tenant', 'day', 'json'],
+  'archive replay': ['config', 'exporter', 'tenant', 'day', 'to'],
+  'archive erase': ['config', 'exporter', 'tenant', 'day'],
 }
 const EVERYWHERE: readonly Option[] = ['config', 'help', 'version']
 
@@ -62,7 +84,21 @@ export interface Asked {
   readonly all: boolean
   readonly json: boolean
 }
+/** What `archive` was asked for. */
+export interface ArchiveAsked {
+  readonly files: readonly string[]
+  /** The archive, where the configuration has several. */
+  readonly exporter?: string
+  readonly tenant?: string
+  /** 2026-01-31 */
+  readonly day?: string
+  readonly to?: string
+  /** In hex, in lower case. */
+  readonly traceIds: readonly string[]
+  readonly json: boolean
+}
 export type Arguments =
+  | { readonly command: 'archive'; readonly action: ArchiveAction; readonly asked: ArchiveAsked }
   | { readonly command: 'run' | 'validate' | 'components' | 'quickstart'; readonly files: readonly string[] }
   | { readonly command: 'deadletter'; readonly action: DeadLetterAction; readonly asked: Asked }
   | { readonly command: 'queue'; readonly asked: Asked }
@@ -91,7 +127,10 @@ export function parseArguments(words: readonly string[]): Arguments {
     const name = token.name as Option
     const value = VALUES[name]
     if (value === undefined && token.value !== undefined) return wrong(`${token.rawName} takes no value; found ${quoted(token.value)}`)
-    if (value !== undefined && (token.value === undefined || token.value === '' || (!token.inlineValue && /^-./.test(token.value))))
+    if (
+      value !== undefined &&
+      (token.value === undefined || (token.value === '' && name !== 'tenant') || (!token.inlineValue && /^-./.test(token.value)))
+    )
       return wrong(`${token.rawName} needs ${value[0]}; accepted: --${name} ${value[1]}`)
     given.set(name, [...(given.get(name) ?? []), token.value ?? ''])
   }
@@ -111,6 +150,7 @@ function commandOf([name, ...more]: readonly string[], given: Given): Arguments 
   if (command === 'sampling') return trialOf(more, given)
   if (command === 'pii') return maskingOf(more, given)
   if (command === 'audit') return auditOf(more, given)
+  if (command === 'archive') return archiveOf(more, given)
   if (command === 'deadletter' || command === 'queue') return actionOf(command, more, given)
   const superfluous = tooMuch(command, given)
   if (superfluous !== undefined) return wrong(superfluous)
@@ -152,6 +192,42 @@ function auditOf([action, ...logs]: readonly string[], given: Given): Arguments 
   const [keyFile, ...others] = given.get('key-file') ?? []
   if (logs.length === 0 || others.length > 0) return wrong(`audit verify takes logs and one --key-file; accepted: ${example}`)
   return { command: 'audit', asked: { logs, ...(keyFile === undefined ? {} : { keyFile }), json: given.has('json') } }
+}
+
+function archiveOf([name, ...words]: readonly string[], given: Given): Arguments {
+  const action = ARCHIVE_ACTIONS.find((known) => known === name)
+  if (action === undefined) {
+    const accepted = `accepted: ${ARCHIVE_ACTIONS.map((one) => `archive ${one}`).join(', ')}`
+    return wrong(
+      name === undefined
+        ? `archive what? ${accepted}`
+        : `unknown command ${quoted(`archive ${name}`)}; ${accepted}${didYouMean(name, ARCHIVE_ACTIONS)}`,
+    )
+  }
+  const full = `archive ${action}`
+  const superfluous = tooMuch(full, given)
+  if (superfluous !== undefined) return wrong(superfluous)
+  if (!given.has('config')) return wrong(noConfiguration(full))
+  const twice = [...given].find(([option, values]) => option !== 'config' && values.length > 1)
+  if (twice !== undefined) return wrong(`--${twice[0]} stands there twice; accepted: once`)
+  const day = given.get('day')?.[0]
+  if (day !== undefined && !isDay(day)) return wrong(`--day: found ${quoted(day)}; accepted: a day in UTC such as 2026-01-31`)
+  const odd = words.find((word) => !/^[0-9a-f]{32}$/i.test(word))
+  if (odd !== undefined || (words.length > 0 && action !== 'get' && action !== 'replay'))
+    return wrong(
+      `${full}: found ${quoted(odd ?? words[0]!)}; accepted: ${action === 'get' || action === 'replay' ? 'trace ids, 32 hexadecimal digits' : 'options only'}`,
+    )
+  if (action === 'get' && words.length !== 1) return wrong(`archive get needs one trace id; accepted: 32 hexadecimal digits`)
+  if (action === 'erase' && !given.has('tenant')) return wrong('archive erase needs to know whose: --tenant NAME')
+  const one = (option: 'exporter' | 'tenant' | 'to' | 'day'): object => (given.has(option) ? { [option]: given.get(option)![0] } : {})
+  const chosen = { ...one('exporter'), ...one('tenant'), ...one('to'), ...one('day') }
+  const traceIds = words.map((word) => word.toLowerCase())
+  return { command: 'archive', action, asked: { files: given.get('config')!, ...chosen, traceIds, json: given.has('json') } }
+}
+
+function isDay(text: string): boolean {
+  const time = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(text) : Number.NaN
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text)
 }
 
 function actionOf(command: Acting, [name, ...words]: readonly string[], given: Given): Arguments {

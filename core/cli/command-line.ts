@@ -24,6 +24,8 @@ export async function commandLine(words: readonly string[], builtIn: () => Promi
       return (await import('./pii.ts')).testPii(parsed.asked, builtIn, terminal)
     case 'audit':
       return (await import('./audit.ts')).verifyAudits(parsed.asked, terminal)
+    case 'archive':
+      return (await import('./archive.ts')).archive(parsed.action, parsed.asked, builtIn, terminal)
     case 'queue':
       return (await import('./queue.ts')).queueStat(parsed.asked, builtIn, terminal)
     case 'version':

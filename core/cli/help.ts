@@ -28,17 +28,21 @@ Commands
                 both look at the disk, while the pipelines run and while they do not; docs/queues.md
   sampling try  what the policies of tail_sampling would have done with recorded traces: sampling try POLICIES TRACES…
   pii test      what pii or redaction would do with a text or with recorded spans, and why: pii test "a text"
+  archive       ls, get TRACE_ID, verify, replay or erase what s3_archive has written; docs/archive.md
   audit verify  whether an audit log was edited, reordered or cut, and where: audit verify FILE…
 
 Options
   -c, --config FILE    the configuration; give it again to lay more files over it
   --storage ID         deadletter, queue: the storage extension, where the file has several
-  --exporter ID        deadletter: only what was for this exporter
-  --to ID              deadletter replay: through this exporter instead
+  --exporter ID        deadletter: only what was for this exporter; archive: the archive, where the file has several
+  --to ID              deadletter replay: through this exporter instead; archive replay: where to
+  --tenant NAME        archive: only what is of this tenant
+  --day 2026-01-31     archive: only what began on this day, in UTC
   --all                deadletter replay and drop: every letter, instead of ids
   --file FILE          pii test: recorded spans, data points or log records, a line of OTLP/JSON each
   --key-file FILE      audit verify: the key that the lines are sealed with
-  --json               deadletter list and show, queue stat, sampling try, pii test, audit verify: a line of JSON each
+  --json               deadletter list and show, queue stat, sampling try, pii test, audit verify, archive ls and verify: a line of
+                       JSON each
   -h, --help           this page
   -v, --version        the version
 

@@ -1,0 +1,169 @@
+// What `millrace archive` does: archive.ts calls one of these.
+
+import {
+  ArchiveError,
+  eachObject,
+  erase,
+  hasTrace,
+  isErased,
+  manifestNames,
+  manifestOf,
+  type MasterKey,
+  ObjectReader,
+  type Scope,
+  type Store,
+} from '../archive/index.ts'
+import { toJson } from '../otlp/index.ts'
+import { printable } from '../printable.ts'
+import type { CommandAudit } from './archive-audit.ts'
+import type { ArchiveAsked } from './arguments.ts'
+import { CommandError } from './queue-folders.ts'
+import { FAILED, OK, type Terminal } from './terminal.ts'
+
+export interface ArchiveAct {
+  /** Of the component whose archive it is. */
+  readonly id: string
+  readonly store: Store
+  readonly prefix: string
+  readonly layout: 'hour' | 'trace'
+  readonly keys: readonly MasterKey[]
+  readonly asked: ArchiveAsked
+  readonly audit: CommandAudit
+  readonly terminal: Terminal
+}
+
+export function scopeOf({ prefix, asked: { tenant, day } }: ArchiveAct): Scope {
+  return { prefix, ...(tenant === undefined ? {} : { tenant }), ...(day === undefined ? {} : { day }) }
+}
+
+/** Which objects are meant, in words. */
+export function inWords({ asked: { tenant, day } }: ArchiveAct): string {
+  return [
+    tenant === undefined ? 'all tenants' : `tenant ${tenant === '' ? 'without a name' : tenant}`,
+    ...(day === undefined ? [] : [day]),
+  ].join(', ')
+}
+
+export async function listObjects(act: ArchiveAct): Promise<number> {
+  const { store, asked, terminal } = act
+  let [objects, spans, bytes, code] = [0, 0, 0, OK as number]
+  const read = async (name: string): Promise<Awaited<ReturnType<typeof manifestOf>> | ArchiveError> =>
+    manifestOf(store, name).catch((error: unknown) => {
+      if (error instanceof ArchiveError) return error
+      throw error
+    })
+  for await (const manifest of eachObject(manifestNames(store, scopeOf(act)), read)) {
+    if (manifest instanceof ArchiveError) {
+      code = FAILED
+      terminal.err(`${told(manifest)}\n`)
+      continue
+    }
+    objects++
+    spans += manifest.spans
+    bytes += manifest.bytes
+    const state = manifest.encryption === undefined ? 'readable' : isErased(manifest) ? 'erased' : 'encrypted'
+    const shown = `${manifest.first_time} ${manifest.last_time} ${manifest.spans} spans ${manifest.traces} traces ${manifest.bytes} bytes ${state} ${manifest.object}`
+    terminal.out(`${asked.json ? JSON.stringify(manifest) : printable(shown, 2000)}\n`)
+  }
+  if (!asked.json) terminal.out(`${objects} objects with ${spans} spans, ${bytes} bytes\n`)
+  return code
+}
+
+/** As lines of OTLP/JSON. What cannot be read is told, and what can be is shown. */
+export async function getTrace(act: ArchiveAct): Promise<number> {
+  const { id, store, asked, audit, terminal, layout, keys } = act
+  const traceId = Buffer.from(asked.traceIds[0]!, 'hex')
+  await audit.record({
+    kind: 'read',
+    act: 'archive:read',
+    component: id,
+    object: asked.traceIds[0]!,
+    ...(asked.tenant === undefined ? {} : { tenant: asked.tenant }),
+  })
+  let [found, code] = [0, OK as number]
+  const look = async (name: string): Promise<readonly Buffer[] | ArchiveError> => {
+    try {
+      return (await hasTrace(store, name, traceId)) ? await (await ObjectReader.open(store, name, keys)).trace(traceId) : []
+    } catch (error) {
+      if (error instanceof ArchiveError) return error
+      throw error
+    }
+  }
+  for await (const requests of eachObject(named(manifestNames(store, scopeOf(act)), layout === 'trace' ? asked.traceIds[0]! : ''), look)) {
+    if (requests instanceof ArchiveError) {
+      code = FAILED
+      terminal.err(`${told(requests)}\n`)
+    } else
+      for (const request of requests) {
+        found++
+        terminal.out(`${toJson('traces', request)}\n`)
+      }
+  }
+  if (found > 0 || code !== OK) return code
+  terminal.err(`millrace: trace ${asked.traceIds[0]} is not in the archive (${inWords(act)})\n`)
+  return FAILED
+}
+
+/** Objects of one trace are called by it. */
+async function* named(names: AsyncIterable<string>, part: string): AsyncGenerator<string, void, undefined> {
+  for await (const name of names) if (part === '' || (name.split('/').at(-1) ?? '').startsWith(part)) yield name
+}
+
+export async function verifyObjects(act: ArchiveAct): Promise<number> {
+  const { id, store, keys, asked, audit, terminal } = act
+  await audit.record({ kind: 'read', act: 'archive:verify', component: id, object: inWords(act) })
+  let [good, erased, bad] = [0, 0, 0]
+  const look = async (name: string): Promise<'good' | 'erased' | ArchiveError> => {
+    try {
+      if (isErased(await manifestOf(store, name))) return 'erased'
+      await (await ObjectReader.open(store, name, keys)).verify()
+      return 'good'
+    } catch (error) {
+      if (error instanceof ArchiveError) return error
+      throw error
+    }
+  }
+  for await (const found of eachObject(manifestNames(store, scopeOf(act)), look)) {
+    if (found === 'good') good++
+    else if (found === 'erased') erased++
+    else {
+      bad++
+      terminal.out(asked.json ? `${JSON.stringify({ object: found.object, fault: found.message })}\n` : `${told(found)}\n`)
+    }
+  }
+  const rest = erased === 0 ? '' : `, ${erased} erased`
+  terminal.out(
+    asked.json
+      ? `${JSON.stringify({ good, erased, bad })}\n`
+      : `${good} objects are as they were written${rest}${bad === 0 ? '' : `, ${bad} are not`}\n`,
+  )
+  return bad === 0 ? OK : FAILED
+}
+
+/** Written down before it is done, so that nothing is erased that nobody was told of. */
+export async function eraseObjects(act: ArchiveAct): Promise<number> {
+  const { id, store, keys, asked, audit, terminal } = act
+  const { tenant } = asked
+  if (tenant === undefined) throw new CommandError('archive erase needs --tenant')
+  await audit.record({ kind: 'administration', act: 'archive:erase', component: id, tenant, object: inWords(act), reason: 'begun' })
+  const counts = { 'key destroyed': 0, removed: 0, 'was erased before': 0 }
+  const faults: ArchiveError[] = []
+  const one = async (name: string): Promise<void> => {
+    try {
+      counts[await erase(store, name, keys)]++
+    } catch (error) {
+      if (!(error instanceof ArchiveError)) throw error
+      faults.push(error)
+    }
+  }
+  for await (const _ of eachObject(manifestNames(store, scopeOf(act)), one));
+  for (const fault of faults) terminal.err(`${told(fault)}\n`)
+  const said = `${counts['key destroyed']} keys destroyed, ${counts.removed} readable objects removed, ${counts['was erased before']} erased before, ${faults.length} failed`
+  await audit.record({ kind: 'administration', act: 'archive:erase', component: id, tenant, object: inWords(act), reason: said })
+  terminal.out(`${inWords(act)}: ${said}; each was looked at, and cannot be read any more\n`)
+  return faults.length === 0 ? OK : FAILED
+}
+
+export function told({ object, message }: ArchiveError): string {
+  return printable(`${object}: ${message}`, 2000)
+}

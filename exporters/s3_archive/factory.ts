@@ -1,0 +1,16 @@
+// Exporter `s3_archive`: keeps traces for years, in a bucket or a folder. Its schema, and nothing else until a pipeline uses it.
+
+import { archiveFaults, type ArchiveSchema, archiveSchema, defineExporter, type ExporterFactory } from '../../core/factory.ts'
+
+export const factory: ExporterFactory<ArchiveSchema> = defineExporter({
+  type: 's3_archive',
+  signals: ['traces'],
+  stability: 'alpha',
+  answersEarly: true,
+  schema: archiveSchema,
+  check: archiveFaults,
+  async create(config, settings) {
+    const { openArchive } = await import('../../core/archive/index.ts')
+    return openArchive(config, settings, async () => {})
+  },
+})
