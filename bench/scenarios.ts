@@ -72,6 +72,17 @@ export const SCENARIOS: readonly Scenario[] = [
     signal: 'sealed',
     spansPerRequest: 90,
   },
+  {
+    name: 'anomaly',
+    pipeline: 'otlp/http → anomaly: a score in every span → nop, 1,000 spans a request',
+    backend: false,
+    spansPerRequest: 1000,
+  },
+  {
+    name: 'anomaly-tail',
+    pipeline: 'otlp/http → tail_sampling: whole traces that are not like the others, a tenth of the rest, ten seconds → nop',
+    backend: false,
+  },
   { name: 'span-metrics', pipeline: 'otlp/http → span_metrics: three dimensions, explicit buckets → nop', backend: false, goal: 2.5 },
   {
     name: 'span-metrics-written',

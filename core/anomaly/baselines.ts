@@ -23,6 +23,9 @@ export class Baselines {
   readonly options: BaselinesOptions
   readonly #offsets: Int32Array
   readonly #operations: LRUCache<number, Operation>
+  /** By number, those that are forgotten but still named by records as well. Half a million records would be as many references to trace otherwise. */
+  readonly #byNumber: (Operation | undefined)[] = []
+  readonly #free: number[] = []
   /** Secret, or whoever chooses names could choose two that share a baseline. Saved with them. */
   seeds: Int32Array = new Int32Array(new Uint8Array(randomBytes(8)).buffer)
   /** The service's part of the hash, for the resource it was read of last. */
@@ -34,7 +37,7 @@ export class Baselines {
   constructor(options: BaselinesOptions) {
     this.options = options
     this.#offsets = binOffsets(options.measures)
-    this.#operations = new LRUCache({ max: options.maxOperations })
+    this.#operations = new LRUCache({ max: options.maxOperations, dispose: (operation) => this.#forget(operation) })
   }
 
   get size(): number {
@@ -49,7 +52,7 @@ export class Baselines {
   of(index: RequestIndex, span: number): Operation {
     const key = this.#keyOf(index, span)
     let operation = this.#operations.get(key)
-    if (operation === undefined) this.#operations.set(key, (operation = new Operation(key, '', this.#offsets)))
+    if (operation === undefined) operation = this.restore(key)
     if (operation.name === '') operation.name = nameOf(index, span)
     return operation
   }
@@ -90,9 +93,29 @@ export class Baselines {
     for (const operation of this.#operations.rvalues()) if (operation !== undefined) yield operation
   }
 
-  /** One that was saved. Its name is known once a span of it comes: names are not saved. */
+  /** Of a record that has it. */
+  at(number: number): Operation {
+    return this.#byNumber[number]!
+  }
+  /** A record that named it is gone. */
+  release(number: number): void {
+    const operation = this.#byNumber[number]!
+    if (--operation.uses === 0 && operation.isForgotten) this.#vacate(number)
+  }
+  #forget(operation: Operation): void {
+    operation.isForgotten = true
+    if (operation.uses === 0) this.#vacate(operation.number)
+  }
+  #vacate(number: number): void {
+    this.#byNumber[number] = undefined
+    this.#free.push(number)
+  }
+
+  /** A new one, or one that was saved. Its name is known once a span of it comes: names are not saved. */
   restore(key: number): Operation {
-    const operation = new Operation(key, '', this.#offsets)
+    const number = this.#free.pop() ?? this.#byNumber.length
+    const operation = new Operation(key, number, this.#offsets)
+    this.#byNumber[number] = operation
     this.#operations.set(key, operation)
     return operation
   }

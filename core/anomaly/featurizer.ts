@@ -72,7 +72,7 @@ export class Featurizer {
   }
 
   #operationOf(span: number): Operation {
-    return this.records.operations[this.#shape.records[span]!]!
+    return this.records.operationOf(this.#shape.records[span]!)
   }
 
   /** What is unusual in one span, into the row: of a trace the most unusual of its spans counts. Then it is a part of what is usual. */

@@ -29,8 +29,13 @@ export type Offsets = Int32Array
 export class Operation {
   /** Two 26-bit halves of a hash in one number. */
   readonly key: number
+  /** By which records name it, while some do or it is remembered. */
+  readonly number: number
+  /** How many records name it. */
+  uses = 0
+  isForgotten = false
   /** `service operation`, for people; empty until a span of it came. Cut at a length that a line can hold. */
-  name: string
+  name = ''
   /** Spans seen, the newer ones counting more; and those of them with an error. */
   seen = 0
   errors = 0
@@ -45,10 +50,10 @@ export class Operation {
   /** By key of the operation that is called: in how many of the spans seen. */
   readonly called: Map<number, number> = new Map()
 
-  constructor(key: number, name: string, offsets: Offsets) {
+  constructor(key: number, number: number, offsets: Offsets) {
     const measures = offsets.length - 1
     this.key = key
-    this.name = name
+    this.number = number
     this.#offsets = offsets
     this.bins = new Uint16Array(offsets[measures]!)
     this.totals = new Uint16Array(measures)

@@ -17,7 +17,9 @@ export const NEXT = 4
 export const ORDINAL = 5
 /** Bits: an error, a parent. */
 export const FLAGS = 6
-export const RECORD = 7
+/** The operation's number among the baselines. */
+export const OPERATION = 7
+export const RECORD = 8
 export const HAS_ERROR = 1
 export const HAS_PARENT = 2
 
@@ -31,7 +33,6 @@ export class SpanRecords {
   durations: Float64Array = new Float64Array(1024)
   /** The user's own attributes, as many for each as there are; NaN where a span has none. */
   own: Float64Array
-  readonly operations: (Operation | undefined)[] = []
   /** Records in use. */
   count = 0
   readonly keys: readonly Buffer[]
@@ -49,7 +50,7 @@ export class SpanRecords {
 
   /** The memory they take. */
   get bytes(): number {
-    return this.cells.byteLength + this.starts.byteLength * 2 + this.own.byteLength + this.operations.length * 8
+    return this.cells.byteLength + this.starts.byteLength * 2 + this.own.byteLength
   }
 
   /** Notes a span before those of its trace that were noted already, of which `first` is the first (-1: none). Returns the new first. */
@@ -74,9 +75,15 @@ export class SpanRecords {
     this.starts[record] = (upper - this.#base) * 2 ** 32 + lower
     const ns = ((upperTime(index, span, END_TIME) >>> 0) - upper) * 2 ** 32 + ((lowerTime(index, span, END_TIME) >>> 0) - lower)
     this.durations[record] = ns > 0 ? Math.min(ns, LONGEST_NS) : 0
-    this.operations[record] = this.#baselines.of(index, span)
+    const operation = this.#baselines.of(index, span)
+    operation.uses++
+    cells[at + OPERATION] = operation.number
     for (let i = 0; i < this.keys.length; i++) this.own[record * this.keys.length + i] = numberOf(index, span, this.keys[i]!)
     return record
+  }
+
+  operationOf(record: number): Operation {
+    return this.#baselines.at(this.cells[record * RECORD + OPERATION]!)
   }
 
   #take(): number {
@@ -109,7 +116,7 @@ export class SpanRecords {
   release(first: number): void {
     for (let record = first; record >= 0;) {
       const next = this.cells[record * RECORD + NEXT]!
-      this.operations[record] = undefined
+      this.#baselines.release(this.cells[record * RECORD + OPERATION]!)
       this.cells[record * RECORD + NEXT] = this.#free
       this.#free = record
       this.count--

@@ -134,3 +134,20 @@ t.test('records that were released are used again', (t) => {
   t.equal(records.bytes, bytes)
   t.end()
 })
+
+t.test('an operation that was forgotten while its spans wait is theirs until they are gone, and nobody else’s', (t) => {
+  const baselines = new Baselines({ maxOperations: 2, measures: 8, minSamples: 10 })
+  const records = new SpanRecords(baselines, [])
+  const index = indexChunk('traces', encodeTraces([{ spans: ['a', 'b', 'c', 'd', 'a'].map((name) => ({ name })) }]))
+  const firsts = Array.from({ length: 5 }, (_, span) => records.add(index, span, -1))
+  t.same(
+    firsts.map((first) => records.operationOf(first).name),
+    ['a', 'b', 'c', 'd', 'a'],
+  )
+  t.not(records.operationOf(firsts[0]!), records.operationOf(firsts[4]!), 'the first had been forgotten')
+  for (const first of firsts) records.release(first)
+  const again = records.add(index, 1, -1)
+  t.equal(records.operationOf(again).name, 'b')
+  t.ok(records.operationOf(again).number < 4, 'numbers are used again')
+  t.end()
+})

@@ -8,6 +8,9 @@ import { type Cells, FAILED, NOT_SAMPLED, type Policy, SAMPLED, type TraceView, 
 /** The processor looks that often who is due, in milliseconds: a trace must have been asked for once before. */
 const TICK_MS = 100
 
+/** So many traces are judged in one turn of the event loop: some milliseconds. */
+const AT_ONCE = 256
+
 /** Offsets from the policy's first cell: what stands for the spans that came, and for the question that was asked, both from 1 on. */
 const NOTED = 0
 const ASKED = 1
@@ -69,9 +72,19 @@ export class Anomaly implements Policy {
     await Promise.all(this.#underWay)
   }
 
+  /** A few at a time: what comes in shall not wait until thousands have their features. */
   async #judge(traces: readonly number[], asked: readonly Question[]): Promise<void> {
+    const answers: Promise<void>[] = []
+    for (let from = 0; from < traces.length; from += AT_ONCE) {
+      if (from > 0) await new Promise((resolve) => setImmediate(resolve))
+      answers.push(this.#judgeSome(traces.slice(from, from + AT_ONCE), asked.slice(from, from + AT_ONCE)))
+    }
+    await Promise.all(answers)
+  }
+
+  async #judgeSome(traces: readonly number[], asked: readonly Question[]): Promise<void> {
     const judgement = await this.#scorer.judge(traces, traces.length)
-    for (const [i, question] of asked.entries()) if (!question.isOver) this.#answer(question, judgement, i)
+    for (let i = 0; i < asked.length; i++) if (!asked[i]!.isOver) this.#answer(asked[i]!, judgement, i)
   }
 
   #answer(question: Question, judgement: Judgement, i: number): void {
