@@ -14,6 +14,7 @@ import { numberedSpans, readSpans } from '../core/testing/index.ts'
 import { Authority } from '../core/tls/fixtures/certificates.ts'
 import { agentsStory } from './agents-story.ts'
 import { anomalyStory } from './anomaly-story.ts'
+import { archiveStory } from './archive-story.ts'
 import { httpBackend } from './backend.ts'
 import { edgeStory, gatewayStory } from './edge-and-gateway.ts'
 import { jsonSpan, postSpans, type Program, start } from './program.ts'
@@ -47,6 +48,13 @@ const stories: Readonly<Record<string, (t: Test) => Promise<void>>> = {
     agentsStory(
       t,
       (env) => running(t, 'agents.yaml', env),
+      (program, account) => stops(t, program, account),
+    ),
+
+  'archive.yaml': (t) =>
+    archiveStory(
+      t,
+      (env) => running(t, 'archive.yaml', env),
       (program, account) => stops(t, program, account),
     ),
 
