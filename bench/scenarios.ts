@@ -55,6 +55,8 @@ export const SCENARIOS: readonly Scenario[] = [
     backend: false,
     goal: 6,
   },
+  { name: 'archive', pipeline: 'otlp/http → s3_archive: a folder, Zstandard, encrypted', backend: false },
+  { name: 'archive-durable', pipeline: 'the same, synced before the answer', backend: false },
   { name: 'mask', pipeline: 'otlp/http → pii: e-mail, card, SSN, IPv4 → nop', backend: false, goal: 7 },
   { name: 'mask-all', pipeline: 'otlp/http → pii: all detectors → nop', backend: false },
   { name: 'redact', pipeline: 'otlp/http → redaction: four patterns → nop', backend: false },

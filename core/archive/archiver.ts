@@ -77,8 +77,10 @@ export class Archiver {
     let record: SharedRecord | undefined
     let isThere = false
     try {
-      const encoded = encodeRecord(parts.map(({ filling, chunk }) => [filling.belongs, chunk]))
-      if (this.#log !== undefined) record = { position: await this.#log.append(encoded), left: parts.length }
+      if (this.#log !== undefined) {
+        const encoded = encodeRecord(parts.map(({ filling, chunk }) => [filling.belongs, chunk]))
+        record = { position: await this.#log.append(encoded), left: parts.length }
+      }
       isThere = true
     } catch (cause) {
       const reason = cause instanceof FullError ? 'the storage is full' : 'the storage cannot be written'

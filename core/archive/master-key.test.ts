@@ -30,10 +30,10 @@ t.test('a command is asked through its input and its output, without a shell', a
     return file
   }
   const key = newDataKey()
-  // It turns every digit of the base64 of a key into another: enough to tell the ways apart.
+  // Three bytes more in front: enough to tell the ways apart.
   const kms = new CommandKey(
     'kms',
-    [script('[ "$1" = "a b" ] || exit 9; if [ "$2" = wrap ]; then tr A-Z B-ZA; else tr B-ZA A-Z; fi'), 'a b'],
+    [script('read k; [ "$1" = "a b" ] || exit 9; if [ "$2" = wrap ]; then echo "AAAA$k"; else echo "${k#AAAA}"; fi'), 'a b'],
     5000,
   )
   const wrapped = await kms.wrap(key)

@@ -33,9 +33,12 @@ export function byTrace(chunk: Uint8Array): readonly Part<string>[] {
 function partition<K>(chunk: Uint8Array, keyOf: (index: RequestIndex, span: number) => K): readonly Part<K>[] {
   const index = indexChunk('traces', chunk)
   const { itemCount } = index
+  const first = itemCount === 0 ? undefined : keyOf(index, 0)
+  let alike = 0
+  while (alike < itemCount && keyOf(index, alike) === first) alike++
+  if (alike === itemCount) return first === undefined ? [] : [{ key: first, chunk, count: itemCount }]
   const keys = Array.from({ length: itemCount }, (_, span) => keyOf(index, span))
   const distinct = [...new Set(keys)]
-  if (distinct.length <= 1) return distinct.map((key) => ({ key, chunk, count: itemCount }))
   const half = new Set(distinct.slice(0, distinct.length >> 1))
   const halves = [true, false].map((wanted) => {
     const edits = new RequestEdits(index)
