@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
@@ -7,6 +9,7 @@ import { ANONYMOUS } from '../core/batch.ts'
 import { TestSettings } from '../core/testing/index.ts'
 import { MessageTrust } from '../core/trust/index.ts'
 import { bodyOf, FakeServer, type Json } from './fixtures/fake-server.ts'
+import { forgetfulProxy } from './fixtures/forgetful-proxy.ts'
 import { type Client, type ClientOptions, createClient, extract, type Rejection } from './index.ts'
 
 const FAST = { minBackoffMs: 1, maxBackoffMs: 20, lingerMs: 1 } as const
@@ -225,6 +228,32 @@ for (const scheme of ['http', 'ws'] as const) {
     })
   })
 }
+
+t.test('a connection that is forgotten on the way is replaced', async (t) => {
+  const server = await FakeServer.start(t)
+  const proxy = await forgetfulProxy(t, server.port)
+  const client = clientFor(t, server, { url: `ws://127.0.0.1:${proxy.port}`, answerTimeoutMs: 200 })
+  client.start('before')
+  await client.flush()
+  proxy.forget()
+  client.start('after')
+  await client.flush()
+  t.equal(client.counts.accepted, 2)
+})
+
+t.test('a connection that is still being made does not keep the program from ending', async (t) => {
+  const silent = createServer().listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  t.teardown(() => silent.close())
+  const client = createClient({ url: `ws://127.0.0.1:${(silent.address() as AddressInfo).port}`, service: 's', closeTimeoutMs: 50 })
+  client.start('plan')
+  const [socket] = (await once(silent, 'connection')) as [Socket]
+  const ended = once(socket.resume(), 'close')
+  const beforeMs = performance.now()
+  await client.close()
+  await ended
+  t.ok(performance.now() - beforeMs < 10_000, 'long before it would be given up')
+})
 
 t.test('the buffer is bounded, and what is given up is counted and told', async (t) => {
   for (const whenFull of ['drop_oldest', 'drop_newest'] as const) {

@@ -91,7 +91,8 @@ function baggageOf(text: string): Record<string, string> {
   return Object.fromEntries(members.filter((member) => member !== undefined))
 }
 
-function decoded(text: string): string {
+/** As it is where it is not encoded as it should be. */
+export function decoded(text: string): string {
   try {
     return decodeURIComponent(text)
   } catch {

@@ -3,6 +3,7 @@ import { createServer, type ServerHttp2Session, type ServerHttp2Stream } from 'n
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
+import { forgetfulProxy } from './fixtures/forgetful-proxy.ts'
 import { type Client, type ClientOptions, createClient, type Rejection } from './index.ts'
 
 interface Reply {
@@ -95,4 +96,24 @@ t.test('one message that is too large alone is rejected', async (t) => {
   client.start('plan')
   await client.flush()
   t.match(rejections, [{ errors: [{ message: /answered 8/ }] }])
+})
+
+t.test('words of a server that are not encoded as they should be are told as they are', async (t) => {
+  const { url } = await serve(t, () => ({ status: 3, headers: { 'grpc-message': '100% full' } }))
+  const { client, rejections } = clientFor(t, url)
+  client.start('plan')
+  await client.flush()
+  t.match(rejections, [{ errors: [{ message: 'the server answered 3: 100% full' }] }])
+})
+
+t.test('a connection that is forgotten on the way is replaced', async (t) => {
+  const { url } = await serve(t, () => ({ status: 0 }))
+  const proxy = await forgetfulProxy(t, Number(new URL(url).port))
+  const { client } = clientFor(t, `http://127.0.0.1:${proxy.port}`, { answerTimeoutMs: 200 })
+  client.start('before')
+  await client.flush()
+  proxy.forget()
+  client.start('after')
+  await client.flush()
+  t.equal(client.counts.accepted, 2)
 })

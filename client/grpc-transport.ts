@@ -5,6 +5,7 @@
 //   message Acks { repeated bytes json = 1; }
 
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, type IncomingHttpHeaders } from 'node:http2'
+import { decoded } from './context.ts'
 import { tokenOf } from './http-transport.ts'
 import type { Settled } from './options.ts'
 import { type Answer, isAnswer, NotNow, TooLarge, type Transport } from './transport.ts'
@@ -34,8 +35,11 @@ export class GrpcTransport implements Transport {
   }
 
   async send(texts: readonly string[]): Promise<readonly Answer[]> {
-    const stream = this.#open().request(await this.#headers())
-    const reply = replyOf(stream, this.#options.answerTimeoutMs)
+    const headers = await this.#headers()
+    const session = this.#open()
+    const stream = session.request(headers)
+    // Whatever came between may have forgotten the connection: the next call makes another.
+    const reply = replyOf(stream, this.#options.answerTimeoutMs, () => session.destroy())
     stream.end(requestOf(texts))
     const { body, status, message } = await reply
     if (status === OK) return answersIn(body)
@@ -70,11 +74,14 @@ export class GrpcTransport implements Transport {
   }
 }
 
-function replyOf(stream: ClientHttp2Stream, timeoutMs: number): Promise<Reply> {
+function replyOf(stream: ClientHttp2Stream, timeoutMs: number, overdue: () => void): Promise<Reply> {
   const { promise, resolve, reject } = Promise.withResolvers<Reply>()
   const chunks: Buffer[] = []
   // A stream does not keep the program alive once its session is let go; this timer does.
-  const timer = setTimeout(() => stream.destroy(new NotNow(`no answer within ${timeoutMs} ms`)), timeoutMs)
+  const timer = setTimeout(() => {
+    stream.destroy(new NotNow(`no answer within ${timeoutMs} ms`))
+    overdue()
+  }, timeoutMs)
   let found: IncomingHttpHeaders = {}
   const look = (headers: IncomingHttpHeaders): void => void (found = { ...found, ...headers })
   stream.on('response', look).on('trailers', look)
@@ -84,7 +91,7 @@ function replyOf(stream: ClientHttp2Stream, timeoutMs: number): Promise<Reply> {
     clearTimeout(timer)
     const status = found['grpc-status']
     if (status === undefined) return reject(new NotNow('the call ended without a status'))
-    resolve({ body: Buffer.concat(chunks), status: String(status), message: decodeURIComponent(String(found['grpc-message'] ?? '')) })
+    resolve({ body: Buffer.concat(chunks), status: String(status), message: decoded(String(found['grpc-message'] ?? '')) })
   })
   return promise
 }

@@ -25,21 +25,21 @@ export class WebSocketTransport implements Transport {
   readonly window = 4
   readonly #options: Settled
   #connection: Promise<Connection> | undefined
-  #isClosed = false
+  readonly #closing = new AbortController()
 
   constructor(options: Settled) {
     this.#options = options
   }
 
   async send(texts: readonly string[]): Promise<readonly Answer[]> {
-    if (this.#isClosed) throw new NotNow('the client is closed')
+    if (this.#closing.signal.aborted) throw new NotNow('the client is closed')
     this.#connection ??= this.#connect()
     const connection = await this.#connection
     return connection.send(texts)
   }
 
   close(): void {
-    this.#isClosed = true
+    this.#closing.abort()
     void this.#connection?.then(
       (connection) => connection.close(),
       () => undefined,
@@ -50,7 +50,7 @@ export class WebSocketTransport implements Transport {
     const gone = (): void => {
       if (this.#connection === made) this.#connection = undefined
     }
-    const made = Connection.open(this.#options, gone)
+    const made = Connection.open(this.#options, gone, this.#closing.signal)
     made.catch(gone)
     return made
   }
@@ -59,6 +59,8 @@ export class WebSocketTransport implements Transport {
 class Connection {
   readonly #socket: WebSocket
   readonly #options: Settled
+  /** Whoever sends next is to make another one. */
+  readonly #gone: () => void
   /** By the number of each message. */
   readonly #flights = new Map<number, Flight>()
   #sent = 0
@@ -67,30 +69,35 @@ class Connection {
   private constructor(socket: WebSocket, options: Settled, gone: () => void) {
     this.#socket = socket
     this.#options = options
+    this.#gone = gone
     socket.addEventListener('message', ({ data }) => this.#take(data))
-    socket.addEventListener('close', ({ code, reason }) => {
-      gone()
-      this.#ended(code, reason)
-    })
+    socket.addEventListener('close', ({ code, reason }) => this.#ended(code, reason))
     this.#watch()
   }
 
-  static async open(options: Settled, gone: () => void): Promise<Connection> {
+  static async open(options: Settled, gone: () => void, closing: AbortSignal): Promise<Connection> {
     const token = await tokenOf(options)
     // A page cannot set headers; Node could, and does the same.
     const protocols = token === undefined ? [SUBPROTOCOL] : [SUBPROTOCOL, `bearer.${base64Url(token)}`]
     const socket = new WebSocket(endpointOf(options.url, 'ws'), protocols)
     const { promise, resolve, reject } = Promise.withResolvers<Connection>()
     const refuse = (why: string): void => reject(new NotNow(`no WebSocket at ${options.url.host}: ${why}`))
-    const timer = setTimeout(() => {
-      refuse(`not open within ${options.answerTimeoutMs} ms`)
+    const giveUp = (why: string): void => {
+      refuse(why)
       socket.close()
-    }, options.answerTimeoutMs)
+    }
+    const timer = setTimeout(() => giveUp(`not open within ${options.answerTimeoutMs} ms`), options.answerTimeoutMs)
+    const closed = (): void => giveUp('the client is closed')
+    closing.addEventListener('abort', closed)
+    if (closing.aborted) closed()
     socket.addEventListener('open', () => resolve(new Connection(socket, options, gone)))
     // Why it could not be opened, platforms keep to themselves or tell as text.
     socket.addEventListener('error', (failure) => refuse('message' in failure && failure.message ? failure.message : 'it was refused'))
     socket.addEventListener('close', ({ code }) => refuse(`it was closed with ${code}`))
-    return promise.finally(() => clearTimeout(timer))
+    return promise.finally(() => {
+      clearTimeout(timer)
+      closing.removeEventListener('abort', closed)
+    })
   }
 
   send(texts: readonly string[]): Promise<readonly Answer[]> {
@@ -109,9 +116,13 @@ class Connection {
   }
 
   close(): void {
+    this.#end('the client is closed')
+  }
+
+  /** The other side may be gone without a word: nobody waits for its goodbye. */
+  #end(reason: string): void {
     this.#socket.close(1000)
-    // The other side may be gone without a word: nobody waits for its goodbye.
-    this.#ended(1000, 'the client is closed')
+    this.#ended(1000, reason)
   }
 
   #take(frame: unknown): void {
@@ -119,7 +130,7 @@ class Connection {
     try {
       answers = JSON.parse(String(frame))
     } catch {
-      return this.#socket.close(1000)
+      return this.#end('an answer is no JSON')
     }
     for (const answer of Array.isArray(answers) ? answers : [answers]) if (isAnswer(answer)) this.#answer(answer)
     if (this.#flights.size === 0) this.#watch()
@@ -144,14 +155,14 @@ class Connection {
     this.#timer = setTimeout(() => {
       const overdue = this.#flights.values().next().value
       if (overdue !== undefined && performance.now() < overdue.sentMs + answerTimeoutMs) return this.#watch()
-      this.#socket.close(1000)
-      this.#ended(1000, overdue === undefined ? '' : `no answer within ${answerTimeoutMs} ms`)
+      this.#end(overdue === undefined ? '' : `no answer within ${answerTimeoutMs} ms`)
     }, afterMs)
     ;(this.#timer as { unref?: () => void }).unref?.()
   }
 
   #ended(code: number, reason: string): void {
     clearTimeout(this.#timer)
+    this.#gone()
     const flights = new Set(this.#flights.values())
     this.#flights.clear()
     const largest = [...flights].reduce<Flight | undefined>((most, one) => (one.chars > (most?.chars ?? -1) ? one : most), undefined)
