@@ -1,15 +1,13 @@
 // The streams that are known, found by the bytes of what names them: resource and scope, metric, attributes. In the long run every point is of
 // a stream that has been seen, and costs three look-ups instead of its labels. The translation asks it for each point.
 
-import { readAnyValue } from '../otlp/any-value.ts'
 import * as column from '../otlp/request-index.ts'
 import type { RequestIndex } from '../otlp/request-index.ts'
-import { next, readUint32 } from '../otlp/wire.ts'
 import { KeyTable } from '../series/key-table.ts'
-import { eachField, readKeyValue } from './fields.ts'
 import { type Attribute, labelsOf, type Reserved, type SharedLabels, textOf } from './labels.ts'
-import { type FamilyType, metricName, unitName } from './names.ts'
+import { metricName, unitName } from './names.ts'
 import type { TranslationOptions } from './options.ts'
+import { attributesIn, attributesOf, messageText, schemaUrlOf, scopeLabels, text, typeOf } from './owners.ts'
 import { type Family, familyOf, Stream, symbolsOf } from './stream.ts'
 import { type Sym, Symbols } from './symbols.ts'
 
@@ -35,8 +33,6 @@ const SERVICE_NAME = 'service.name'
 const SERVICE_NAMESPACE = 'service.namespace'
 const SERVICE_INSTANCE = 'service.instance.id'
 const IDENTIFYING: ReadonlySet<string> = new Set([SERVICE_NAME, SERVICE_NAMESPACE, SERVICE_INSTANCE])
-/** Keys whose labels would be those of the scope itself. */
-const SCOPE_OWN: ReadonlySet<string> = new Set(['name', 'version', 'schema_url'])
 
 /** What keys may take in memory: nearly all are shorter. */
 const KEY_BYTES = 512
@@ -265,82 +261,4 @@ function isStream(stream: Stream, family: Family, labels: readonly Sym[]): boole
 function isWanted(key: string, wanted: TranslationOptions['resourceLabels']): boolean {
   if (typeof wanted !== 'string') return wanted.has(key)
   return wanted === 'all' || (wanted === 'all but service' && !IDENTIFYING.has(key))
-}
-
-function typeOf(index: RequestIndex, m: number): FamilyType {
-  const { metrics } = index
-  switch (metrics[m + column.METRIC_KIND]) {
-    case column.HISTOGRAM:
-    case column.EXPONENTIAL_HISTOGRAM:
-      return 'histogram'
-    case column.SUMMARY:
-      return 'summary'
-    case column.SUM:
-      return metrics[m + column.METRIC_MONOTONIC] === 0 ? hinted(index, m) : 'counter'
-    default:
-      return hinted(index, m)
-  }
-}
-
-/** What was a type of Prometheus' before it was a gauge of OTLP says so in the metric's metadata. */
-function hinted({ bytes, metrics }: RequestIndex, m: number): FamilyType {
-  let type: FamilyType = 'gauge'
-  eachField(bytes, metrics[m + column.START]!, metrics[m + column.END]!, (tag, from, to) => {
-    if (tag !== 0x62) return
-    const [key, value] = readKeyValue(bytes, from, to)
-    if (key === 'prometheus.type' && (value === 'unknown' || value === 'info' || value === 'stateset')) type = value
-  })
-  return type
-}
-
-function attributesOf(index: RequestIndex, item: number): Attribute[] {
-  const row = item * column.ITEM_STRIDE
-  return attributesIn(index, index.items[row + column.ATTRS_FIRST]!, index.items[row + column.ATTRS_END]!)
-}
-
-function attributesIn({ bytes, attributes }: RequestIndex, first: number, end: number): Attribute[] {
-  const list: Attribute[] = []
-  for (let row = first; row < end; row += column.ATTR_STRIDE) {
-    const key = bytes.toString('utf8', attributes[row + column.ATTR_KEY], attributes[row + column.ATTR_KEY_END])
-    list.push([key, readAnyValue(bytes, attributes[row + column.ATTR_VALUE]!, attributes[row + column.ATTR_VALUE_END]!)])
-  }
-  return list
-}
-
-/** InstrumentationScope { string name = 1; string version = 2; repeated KeyValue attributes = 3; } */
-function scopeLabels(index: RequestIndex, s: number, schemaUrl: string): (readonly [string, string])[] {
-  const { bytes, scopes } = index
-  const labels: (readonly [string, string])[] = []
-  const start = scopes[s + column.MESSAGE_START]!
-  if (start >= 0) {
-    eachField(bytes, start, scopes[s + column.MESSAGE_END]!, (tag, from, to) => {
-      if (tag === 0x0a) labels.push(['otel_scope_name', bytes.toString('utf8', from, to)])
-      else if (tag === 0x12) labels.push(['otel_scope_version', bytes.toString('utf8', from, to)])
-    })
-    for (const [key, value] of attributesIn(index, scopes[s + column.ATTRS_FIRST]!, scopes[s + column.ATTRS_END]!))
-      if (!SCOPE_OWN.has(key.replaceAll(/[^a-zA-Z0-9]+/g, '_'))) labels.push([`otel_scope_${key}`, textOf(value)])
-  }
-  labels.push(['otel_scope_schema_url', schemaUrl])
-  return labels
-}
-
-/** ScopeMetrics { …; string schema_url = 3; }: it has no column. */
-function schemaUrlOf({ bytes, scopes }: RequestIndex, s: number): string {
-  let url = ''
-  eachField(bytes, scopes[s + column.START]!, scopes[s + column.END]!, (tag, from, to) => {
-    if (tag === 0x1a) url = bytes.toString('utf8', from, to)
-  })
-  return url
-}
-
-function messageText(bytes: Buffer, rows: Int32Array, row: number): string {
-  const start = rows[row + column.MESSAGE_START]!
-  return start < 0 ? '' : bytes.toString('latin1', start, rows[row + column.MESSAGE_END])
-}
-
-/** The text of a field whose tag is at `at`; empty where there is none. */
-function text(bytes: Buffer, at: number, encoding: 'utf8' | 'latin1' = 'utf8'): string {
-  if (at < 0) return ''
-  const length = readUint32(bytes, at + 1, bytes.length)
-  return bytes.toString(encoding, next, next + length)
 }
