@@ -170,6 +170,16 @@ t.test('a model that is saved and read scores as before, and knows the names aga
   t.match(textOf(await judge(other, shop, 1, { withoutPayment: true })), /did not call payment POST \/pay/)
 })
 
+t.test('a model that was read is not replaced by one that has seen less', async (t) => {
+  const { scorer, shop } = await warmedUp(t, 'traces')
+  const other = scorerOf(t, 'traces', { warmUp: 256 })
+  restore(other, snapshotOf(scorer)!)
+  const { model } = other
+  for (let i = 0; i < 20; i++) await judge(other, shop, 50)
+  await other.idle()
+  t.equal(other.model, model)
+})
+
 t.test('what was saved by another configuration, or damaged, is not used', async (t) => {
   const { scorer } = await warmedUp(t, 'traces')
   const saved = snapshotOf(scorer)!

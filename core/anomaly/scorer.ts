@@ -57,7 +57,7 @@ export class Scorer implements AnomalyScorer {
   readonly #histogram: Count
   readonly #unscoredAs = new Map<Unscored, Readonly<Record<string, string>>>()
   #model: Model | undefined
-  #training = false
+  #training: Promise<void> | undefined
   /** How many rows were offered, and when it was, at the last training. */
   #trainedAt = 0
   #trainedMs = -Infinity
@@ -113,9 +113,10 @@ export class Scorer implements AnomalyScorer {
     this.featurizer.records.release(first)
   }
 
-  /** A model that was saved. */
+  /** A model that was saved: it has seen more than the first thousands that come now, so the next one waits for its time. */
   restore(model: Model): void {
     this.#model = model
+    this.#trainedAt = this.#reservoir.capacity
     this.#trainedMs = this.#settings.clock.monotonicMs()
   }
 
@@ -197,17 +198,25 @@ export class Scorer implements AnomalyScorer {
   #trainWhereDue(): void {
     const { count, offered, capacity } = this.#reservoir
     const { warmUp, retrainMs } = this.options
-    if (this.#training || count < warmUp) return
+    if (this.#training !== undefined || count < warmUp) return
     const sinceMs = this.#settings.clock.monotonicMs() - this.#trainedMs
     const grew = this.#trainedAt < capacity && offered >= Math.max(this.#trainedAt * GROWTH, warmUp)
     if (this.#model === undefined || grew || sinceMs >= retrainMs || (sinceMs >= LEAST_BETWEEN_MS && this.drift > DRIFTED))
       void this.train()
   }
 
+  /** Settles once no training is under way. */
+  async idle(): Promise<void> {
+    await this.#training
+  }
+
   /** What comes meanwhile is scored with the model that there is. Never rejects. */
-  async train(): Promise<void> {
+  train(): Promise<void> {
+    return (this.#training = this.#train().finally(() => (this.#training = undefined)))
+  }
+
+  async #train(): Promise<void> {
     const { clock, log } = this.#settings
-    this.#training = true
     this.#trainedAt = this.#reservoir.offered
     this.#trainedMs = clock.monotonicMs()
     const { seed, flaggedShare } = this.options
@@ -229,8 +238,6 @@ export class Scorer implements AnomalyScorer {
       this.onTrained?.()
     } catch (error) {
       log.warn({ kind: this.kind, reason: (error as Error).message }, 'training failed: the model stays as it is')
-    } finally {
-      this.#training = false
     }
   }
 
