@@ -3,6 +3,7 @@
 import { type Execution, type Home, OpenExecution, type Post, type StartOptions } from './execution.ts'
 import { atTheEnd } from './exit.ts'
 import { HttpTransport } from './http-transport.ts'
+import { messageOf } from './json.ts'
 import { LetterWriter, typeOf } from './letter.ts'
 import { type ClientOptions, type Counts, type Drop, type Settled, settled } from './options.ts'
 import { type Listener, Outbox, type Sign } from './outbox.ts'
@@ -60,7 +61,7 @@ class ProtocolClient implements Client {
   }
 
   start(name: string, options?: StartOptions): Execution {
-    return new OpenExecution(name, options ?? {}, this.#home, this.#post)
+    return new OpenExecution(name, options ?? {}, undefined, this.#home, this.#post)
   }
 
   flush(): Promise<void> {
@@ -87,6 +88,7 @@ class ProtocolClient implements Client {
   async #endOfProgram(): Promise<void> {
     await this.flush()
     if (this.counts.pending > 0) this.#shut()
+    else this.#tellDrops()
   }
 
   #listener(): Listener {
@@ -154,8 +156,4 @@ function quietly(tell: () => unknown): void {
   } catch {
     // What a listener throws is not the caller's fault, who only wanted to say something.
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -28,17 +28,33 @@ const ZEROS = /^0+$/
 const MAX_BAGGAGE_BYTES = 8192
 const MAX_BAGGAGE_MEMBERS = 64
 
-/** Writes the context into the carrier, which it returns. */
+/** Writes the context into the carrier, which it returns. One that cannot be written to, or not wholly, is left at that: never does it throw. */
 export function inject<C extends Carrier>(context: TraceContext, carrier: C): C {
+  try {
+    writeAll(context, carrier)
+  } catch {
+    // Whoever calls wants to send a request, and can do so without.
+  }
+  return carrier
+}
+
+function writeAll(context: TraceContext, carrier: Carrier): void {
   write(carrier, 'traceparent', `00-${context.traceId}-${context.spanId}-${context.sampled ? '01' : '00'}`)
   if (context.traceState !== undefined && context.traceState !== '') write(carrier, 'tracestate', context.traceState)
   const baggage = baggageText(context.baggage ?? {})
   if (baggage !== '') write(carrier, 'baggage', baggage)
-  return carrier
 }
 
-/** What the carrier says, for `parent` of `client.start`. Undefined where it has no valid `traceparent`. */
+/** What the carrier says, for `parent` of `client.start`. Undefined where it has no valid `traceparent`, or cannot be read. */
 export function extract(carrier: Carrier): TraceContext | undefined {
+  try {
+    return readAll(carrier)
+  } catch {
+    return undefined
+  }
+}
+
+function readAll(carrier: Carrier): TraceContext | undefined {
   const match = TRACEPARENT.exec(read(carrier, 'traceparent') ?? '')
   if (match === null) return undefined
   const [, version, traceId, spanId, flags, more] = match
@@ -71,10 +87,11 @@ function read(carrier: Carrier, name: string): string | undefined {
   return typeof value === 'object' ? value.join(',') : typeof value === 'string' ? value : undefined
 }
 
-function baggageText(baggage: Readonly<Record<string, string>>): string {
+/** Applications that are not type-checked hand over numbers. */
+function baggageText(baggage: Readonly<Record<string, unknown>>): string {
   let text = ''
   for (const [key, value] of Object.entries(baggage).slice(0, MAX_BAGGAGE_MEMBERS)) {
-    const member = `${encodeURIComponent(key.toWellFormed())}=${encodeURIComponent(value.toWellFormed())}`
+    const member = `${encodeURIComponent(key.toWellFormed())}=${encodeURIComponent(String(value).toWellFormed())}`
     if (text.length + member.length + 1 > MAX_BAGGAGE_BYTES) break
     text += text === '' ? member : `,${member}`
   }

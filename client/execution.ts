@@ -2,6 +2,7 @@
 
 import { type Carrier, inject, type TraceContext } from './context.ts'
 import { randomHex } from './ids.ts'
+import { messageOf } from './json.ts'
 import type { Kind } from './letter.ts'
 import { type Anchor, anchorNow, microsOf, microsSince, rfc3339 } from './time.ts'
 
@@ -92,18 +93,17 @@ export class OpenExecution implements Execution {
   readonly #parentSpanId: string | undefined
   #isEnded = false
 
-  constructor(name: string, options: StartOptions, home: Home, post: Post) {
-    const { parent } = options
-    const above = parent instanceof OpenExecution ? parent : undefined
-    const outer = above?.context ?? (parent as TraceContext | undefined)
+  /** `parent` goes before that of the options. */
+  constructor(name: string, options: StartOptions, parent: OpenExecution | undefined, home: Home, post: Post) {
+    const { above, context, parentSpanId, correlationId } = beginningOf(options, parent)
     this.#name = name
     this.#home = home
     this.#post = post
     this.#anchor = above === undefined ? anchorNow() : above.#anchor
-    this.#correlationId = options.correlationId ?? (above === undefined ? undefined : above.#correlationId)
-    this.context = contextWithin(outer, options.baggage)
-    this.#ids = { trace_id: this.context.traceId, span_id: this.context.spanId }
-    this.#parentSpanId = outer?.spanId
+    this.#correlationId = correlationId ?? (above === undefined ? undefined : above.#correlationId)
+    this.context = context
+    this.#ids = { trace_id: context.traceId, span_id: context.spanId }
+    this.#parentSpanId = parentSpanId
     this.#send('start', () => this.#startBody(options))
   }
 
@@ -144,15 +144,15 @@ export class OpenExecution implements Execution {
   }
 
   child(name: string, options?: Omit<StartOptions, 'parent'>): Execution {
-    return new OpenExecution(name, { ...options, parent: this }, this.#home, this.#post)
+    return new OpenExecution(name, options ?? {}, this, this.#home, this.#post)
   }
 
   complete(outcome?: Outcome): void {
-    this.#end(outcome?.status ?? 'completed', outcome, undefined)
+    this.#end('completed', outcome, undefined)
   }
 
   fail(error: unknown, outcome?: Outcome): void {
-    this.#end(outcome?.status ?? 'failed', outcome, () => faultOf(error))
+    this.#end('failed', outcome, () => faultOf(error))
   }
 
   inject<C extends Carrier>(carrier: C): C {
@@ -179,17 +179,17 @@ export class OpenExecution implements Execution {
     }
   }
 
-  #end(status: string, outcome: Outcome | undefined, error: (() => Fault) | undefined): void {
+  #end(usually: string, outcome: Outcome | undefined, error: (() => Fault) | undefined): void {
     if (this.#isEnded) return
     this.#isEnded = true
     const now = this.#now()
     const body = (): object => {
       const fault = error?.()
-      const { message, result, attributes, metrics, endTime, fields } = outcome ?? {}
+      const { status, message, result, attributes, metrics, endTime, fields } = outcome ?? {}
       return {
         ...this.#ids,
         completion_timestamp: endTime === undefined ? undefined : rfc3339(microsOf(endTime)),
-        status: statusOf(status, message ?? fault?.message),
+        status: statusOf(status ?? usually, message ?? fault?.message),
         errors: fault === undefined ? undefined : [{ timestamp: now, severity: 'error', ...fault }],
         execution_result: result === undefined || isObject(result) ? result : { value: result },
         span_attributes: attributes,
@@ -215,6 +215,31 @@ interface Fault {
   readonly attributes: Attributes
 }
 
+interface Beginning {
+  readonly above: OpenExecution | undefined
+  readonly context: TraceContext
+  readonly parentSpanId: string | undefined
+  readonly correlationId: string | undefined
+}
+
+/** Options that cannot be read begin a trace of their own: what is wrong with them is told of the start, which reads them once more. */
+function beginningOf(options: StartOptions, parent: OpenExecution | undefined): Beginning {
+  try {
+    const outer = parent ?? options.parent
+    const above = outer instanceof OpenExecution ? outer : undefined
+    const around = above?.context ?? (outer as TraceContext | undefined)
+    const context = contextWithin(around, options.baggage)
+    return { above, context, parentSpanId: around?.spanId, correlationId: options.correlationId }
+  } catch {
+    return {
+      above: parent,
+      context: contextWithin(parent?.context, undefined),
+      parentSpanId: parent?.context.spanId,
+      correlationId: undefined,
+    }
+  }
+}
+
 function contextWithin(outer: TraceContext | undefined, own: Readonly<Record<string, string>> | undefined): TraceContext {
   const baggage = own === undefined ? outer?.baggage : { ...outer?.baggage, ...own }
   return {
@@ -235,11 +260,20 @@ function statusOf(code: string | undefined, message: string | undefined): unknow
 }
 
 function faultOf(error: unknown): Fault {
-  if (!(error instanceof Error)) return { message: String(error), attributes: { 'exception.message': String(error) } }
+  if (!isError(error)) return { message: messageOf(error), attributes: { 'exception.message': messageOf(error) } }
   const { name, message, stack } = error
   return {
     message: message === '' ? name : message,
     attributes: { 'exception.type': name, 'exception.message': message, 'exception.stacktrace': stack },
+  }
+}
+
+/** What is thrown may refuse even to be asked. */
+function isError(value: unknown): value is Error {
+  try {
+    return value instanceof Error && typeof value.message === 'string'
+  } catch {
+    return false
   }
 }
 

@@ -2,10 +2,26 @@
 
 /** @throws what a getter or a `toJSON` of the application's throws. */
 export function jsonOf(value: object): string {
+  const text = textOf(value)
+  // What is none would spoil the messages that travel with it.
+  if (text === undefined) throw new TypeError('it has a toJSON that makes nothing of it')
+  return text
+}
+
+function textOf(value: object): string | undefined {
   try {
     return JSON.stringify(value)
   } catch {
     return JSON.stringify(plain(value, []))
+  }
+}
+
+/** In words what was thrown, or handed over, whatever it is. */
+export function messageOf(thrown: unknown): string {
+  try {
+    return String(thrown instanceof Error ? thrown.message : thrown)
+  } catch {
+    return 'something that cannot be written as text'
   }
 }
 

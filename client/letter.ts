@@ -2,7 +2,7 @@
 // `LetterWriter`, the outbox keeps them.
 
 import { randomHex } from './ids.ts'
-import { jsonOf, utf8Length } from './json.ts'
+import { jsonOf, messageOf, utf8Length } from './json.ts'
 import type { Sender } from './options.ts'
 
 /** Kinds of messages: `message_type`, and the member of `payload` that holds the body. */
@@ -45,9 +45,9 @@ export class LetterWriter {
   }
 
   /** @throws what the application's own values throw while they are read. */
-  write(id: string, kind: Kind, time: string, body: object, correlationId: string | undefined): Letter {
+  write(id: string, kind: Kind, time: string, body: object, correlationId: unknown): Letter {
     const [type, key] = TYPES[kind]
-    const correlation = correlationId === undefined ? '' : `,"correlation_id":${JSON.stringify(correlationId)}`
+    const correlation = correlationId === undefined ? '' : `,"correlation_id":${JSON.stringify(messageOf(correlationId))}`
     const head = `{"message_type":"${type}","protocol_version":"1.0.0-alpha","message_id":"${id}","timestamp":"${time}"`
     const text = `${head}${correlation}${this.#sender},"payload":{"${key}":${jsonOf(body)}}}`
     return { id, type, text, bytes: utf8Length(text), isSigned: false, place: 0 }

@@ -3,7 +3,7 @@
 import { BackOff } from './back-off.ts'
 import type { Letter } from './letter.ts'
 import type { Counts, Drop, Rejection, Settled } from './options.ts'
-import { utf8Length } from './json.ts'
+import { messageOf, utf8Length } from './json.ts'
 import { type Answer, NotNow, TooLarge, type Transport } from './transport.ts'
 
 /** Receivers bound how many one request may have. */
@@ -19,6 +19,13 @@ export interface Listener {
   rejected(rejection: Rejection): void
   dropped(drop: Drop): void
   trouble(error: Error): void
+}
+
+/** Somebody waits for the answers to what was said before. */
+interface Flush {
+  readonly upTo: number
+  missing: number
+  readonly done: () => void
 }
 
 /** Seals and signs: the text to send. */
@@ -43,7 +50,9 @@ export class Outbox {
   #isClosed = false
   #isLeaving = false
   readonly #counts = { made: 0, accepted: 0, rejected: 0, dropped: 0 }
-  readonly #idle = new Set<() => void>()
+  /** Not waiting, and not answered. */
+  readonly #onTheirWay = new Set<Letter>()
+  readonly #flushes = new Set<Flush>()
 
   constructor(transport: Transport, limits: Limits, listener: Listener, sign: Sign | undefined) {
     this.#transport = transport
@@ -81,17 +90,18 @@ export class Outbox {
     this.#listener.rejected(rejection)
   }
 
-  /** Resolves once everything is answered, or after so long. */
+  /** Resolves once everything said so far is answered, or after so long. */
   async flush(timeoutMs: number): Promise<void> {
     if (this.#pending === 0) return
     // Whoever waits for us would rather know at once whether the server is back.
     this.#pauseUntilMs = 0
     this.#send()
     let timer: ReturnType<typeof setTimeout> | undefined
-    await new Promise<void>((resolve) => {
-      this.#idle.add(resolve)
+    await new Promise<void>((done) => {
+      const flush = { upTo: this.#counts.made, missing: this.#pending, done }
+      this.#flushes.add(flush)
       // It also keeps the program from ending meanwhile: our other timers do not.
-      timer = setTimeout(resolve, timeoutMs)
+      timer = setTimeout(() => (this.#flushes.delete(flush), done()), timeoutMs)
     })
     clearTimeout(timer)
   }
@@ -100,13 +110,9 @@ export class Outbox {
   close(): void {
     this.#isClosed = true
     clearTimeout(this.#timer)
-    this.abandon()
-    this.#transport.close()
-  }
-
-  /** Gives up what waits. What is on its way is given up when its attempt has failed. */
-  abandon(): void {
+    for (const letter of this.#onTheirWay) this.#drop(letter, 'closed')
     for (let letter = this.#take(); letter !== undefined; letter = this.#take()) this.#drop(letter, 'closed')
+    this.#transport.close()
   }
 
   /** One timer: the earliest that was asked for while none ran. It keeps no program alive. */
@@ -135,10 +141,10 @@ export class Outbox {
     this.#sending++
     try {
       const signed = await this.#signed(batch)
-      if (signed.length > 0) await this.#attempt(signed)
+      if (signed.length > 0 && !this.#isClosed) await this.#attempt(signed)
     } catch (error) {
       // It would be a fault of ours: the messages are not lost over it.
-      this.#again(batch, error instanceof Error ? error : new Error(String(error)))
+      this.#again(batch, asError(error))
     }
     this.#sending--
     if (this.#head < this.#waiting.length) this.#send()
@@ -150,9 +156,12 @@ export class Outbox {
       answers = await this.#transport.send(batch.map(({ text }) => text))
       if (answers.length !== batch.length) throw new NotNow(`${batch.length} messages were sent, and ${answers.length} answered`)
     } catch (error) {
+      if (this.#isClosed) return
       if (error instanceof TooLarge) return this.#split(batch, error)
-      return this.#again(batch, error instanceof Error ? error : new Error(String(error)))
+      return this.#again(batch, asError(error))
     }
+    // Given up meanwhile, and told so.
+    if (this.#isClosed) return
     const later = batch.filter((letter, i) => !this.#settle(letter, answers[i]!))
     if (later.length === 0) return this.#backOff.succeeded()
     const askedMs = Math.max(0, ...answers.map(({ retry_after_ms }) => retry_after_ms ?? 0))
@@ -179,16 +188,17 @@ export class Outbox {
   }
 
   #again(batch: readonly Letter[], error: Error): void {
+    if (this.#isClosed) return
     const askedMs = error instanceof NotNow ? error.retryAfterMs : 0
     // Several batches that were on their way over one connection fail together: that is one failure.
     if (askedMs > 0 || performance.now() >= this.#pauseUntilMs) this.#pauseUntilMs = performance.now() + this.#backOff.failed(askedMs)
-    if (this.#isClosed) return batch.forEach((letter) => this.#drop(letter, 'closed'))
     this.#putBack(batch)
     this.#listener.trouble(error)
     this.#wake(0)
   }
 
   #putBack(batch: readonly Letter[]): void {
+    for (const letter of batch) this.#onTheirWay.delete(letter)
     const waiting = this.#waiting.slice(this.#head) as Letter[]
     this.#waiting = [...batch, ...waiting].sort((a, b) => a.place - b.place)
     this.#head = 0
@@ -202,7 +212,9 @@ export class Outbox {
     while (this.#head < this.#waiting.length) {
       const { bytes: more } = this.#waiting[this.#head]!
       if (batch.length === MAX_BATCH_MESSAGES || (batch.length > 0 && bytes + more > maxBytes)) break
-      batch.push(this.#take()!)
+      const letter = this.#take()!
+      batch.push(letter)
+      this.#onTheirWay.add(letter)
       bytes += more
     }
     return batch
@@ -230,13 +242,15 @@ export class Outbox {
     if (letter.isSigned) return true
     try {
       const text = await sign(letter.text)
+      if (this.#isClosed) return false
       const bytes = utf8Length(text)
       this.#bytes += bytes - letter.bytes
       Object.assign(letter, { text, bytes, isSigned: true })
       return true
     } catch (error) {
+      if (this.#isClosed) return false
       this.#forget(letter)
-      this.#reject(letter, [{ path: '', message: `it cannot be signed: ${error instanceof Error ? error.message : String(error)}` }])
+      this.#reject(letter, [{ path: '', message: `it cannot be signed: ${messageOf(error)}` }])
       return false
     }
   }
@@ -252,10 +266,18 @@ export class Outbox {
     this.#listener.dropped({ count: 1, reason })
   }
 
-  #forget({ bytes }: Letter): void {
-    this.#bytes -= bytes
-    if (--this.#pending > 0) return
-    for (const resolve of this.#idle) resolve()
-    this.#idle.clear()
+  #forget(letter: Letter): void {
+    this.#bytes -= letter.bytes
+    this.#pending--
+    this.#onTheirWay.delete(letter)
+    for (const flush of this.#flushes) {
+      if (letter.place > flush.upTo || --flush.missing > 0) continue
+      this.#flushes.delete(flush)
+      flush.done()
+    }
   }
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(messageOf(thrown))
 }

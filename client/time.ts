@@ -5,20 +5,24 @@ export interface Anchor {
   /** Milliseconds since 1970, and what `performance.now()` was then. */
   readonly wallMs: number
   readonly monotonicMs: number
+  /** What it said last: a clock that is set far ahead may be set back again. */
+  lastMicros: number
 }
 
 export function anchorNow(): Anchor {
-  return { wallMs: Date.now(), monotonicMs: performance.now() }
+  return { wallMs: Date.now(), monotonicMs: performance.now(), lastMicros: 0 }
 }
 
 /** A computer that slept, or whose clock was set, is this far ahead. */
 const MAX_BEHIND_MS = 1000
 
 /** Microseconds since 1970: by the anchor, unless the monotonic clock stood still while the computer slept. Never back. */
-export function microsSince({ wallMs, monotonicMs }: Anchor): number {
+export function microsSince(anchor: Anchor): number {
+  const { wallMs, monotonicMs } = anchor
   const byAnchorMs = wallMs + performance.now() - monotonicMs
   const nowMs = Date.now()
-  return Math.round((nowMs > byAnchorMs + MAX_BEHIND_MS ? nowMs : byAnchorMs) * 1000)
+  const micros = Math.round((nowMs > byAnchorMs + MAX_BEHIND_MS ? nowMs : byAnchorMs) * 1000)
+  return (anchor.lastMicros = Math.max(anchor.lastMicros, micros))
 }
 
 /** A time that the application gives: a `Date`, or milliseconds since 1970. */
