@@ -112,14 +112,15 @@ export class Departures {
     let again = 0
     for (const [execution, how, place] of going) {
       const failure = place && failureOf([place])
-      execution.leaving = undefined
       if (failure?.name === 'RetryableError') {
+        execution.leaving = undefined
         again++
         continue
       }
       if (failure !== undefined)
         log.error({ reason: failure.message, execution: execution.id }, 'the span of an execution is refused for good')
       this.#waiting.delete(execution)
+      // Until it is gone, whatever comes for it waits: an end would make a second span.
       await left(execution, how)
     }
     resolve()

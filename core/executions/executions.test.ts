@@ -287,6 +287,23 @@ t.test('an execution whose time is over while its end is on its way ends once', 
   t.equal(bench.spans.length, 1)
 })
 
+t.test('an execution that was handed on ends once, though its end comes before that is on disk', { timeout: 20_000 }, async (t) => {
+  const storage = new MemoryStorage()
+  const bench = await started(t, { executions: { ...CONFIG.executions, timeout: '2s' } }, storage)
+  await bench.tell(start(1))
+  const { promise, resolve } = Promise.withResolvers<void>()
+  logOf(storage).synced = promise
+  await bench.clock.advance(2500)
+  t.equal(bench.spans.length, 1)
+  const end = bench.tell(finish(1))
+  await bench.clock.advance(1)
+  logOf(storage).synced = undefined
+  resolve()
+  t.same(await end, ['accepted'])
+  t.equal(bench.spans.length, 1)
+  t.same(bench.open, [])
+})
+
 t.test('an execution whose time is over while its end is on its way is handed on where the end is refused', async (t) => {
   const bench = await started(t, { executions: { ...CONFIG.executions, timeout: '2s' } })
   await bench.tell(start(1))
