@@ -60,6 +60,11 @@ t.test('subscriptions of one connection are bounded, and end with it', async (t)
   for (let i = 0; i < 16; i++) t.match(subscriptions.answer(subscribe(`s${i}`)), { status: 'accepted' })
   t.match(subscriptions.answer(subscribe('more')), { status: 'rejected', id: 'more', errors: [{ message: /too many/ }] })
   t.equal(subscriptions.count, 16)
+  subscriptions.answer({ message_type: 'unsubscribe', id: 's15' })
+  t.match(subscriptions.answer(subscribe('long', { service: 'x'.repeat(1025) })), {
+    errors: [{ path: '/filter/service', message: /1024/ }],
+  })
+  t.match(subscriptions.answer(subscribe('s15', { service: 'x'.repeat(1024) })), { status: 'accepted' })
   subscriptions.close()
   t.same([subscriptions.count, watchers()], [0, 0])
   happens('started', 'planner')

@@ -21,6 +21,8 @@ export interface SubscriptionTools {
 /** Of one connection at once. */
 const MOST = 16
 const MOST_ID_CHARACTERS = 128
+/** Of each word of a filter: it is kept as long as the connection, outside of what may be in flight. */
+const MOST_WORD_CHARACTERS = 1024
 /** Past it a reader of events is told how many it has missed. */
 const MOST_WAITING_BYTES = 512 * 1024
 
@@ -118,7 +120,8 @@ function filterOf(asked: unknown): Filter | Fault {
     } else {
       const word = WORDS.find((known) => known === key)
       if (word === undefined) return { path, message: `it is not known; accepted: ${WORDS.join(', ')}, event` }
-      if (typeof value !== 'string') return { path, message: 'accepted: text' }
+      if (typeof value !== 'string' || value.length > MOST_WORD_CHARACTERS)
+        return { path, message: `accepted: text of up to ${MOST_WORD_CHARACTERS} characters` }
       words.set(word, value)
     }
   }
