@@ -16,6 +16,7 @@ import { agentsStory } from './agents-story.ts'
 import { anomalyStory } from './anomaly-story.ts'
 import { archiveStory } from './archive-story.ts'
 import { httpBackend } from './backend.ts'
+import { cardStory } from './card-story.ts'
 import { edgeStory, gatewayStory } from './edge-and-gateway.ts'
 import { jsonSpan, postSpans, type Program, start } from './program.ts'
 import { prometheusStory } from './prometheus-story.ts'
@@ -57,6 +58,8 @@ const stories: Readonly<Record<string, (t: Test) => Promise<void>>> = {
       (env) => running(t, 'archive.yaml', env),
       (program, account) => stops(t, program, account),
     ),
+
+  'card.yaml': (t) => cardStory(t, (env) => running(t, 'card.yaml', env)),
 
   'prometheus.yaml': (t) =>
     prometheusStory(
