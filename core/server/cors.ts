@@ -72,6 +72,8 @@ function forbidden(message: string): Refusal {
 
 /** `*` stands for any part of an origin; alone, for every one. */
 export function originPattern(origin: string): RegExp {
+  // Any, with its slashes, and that of a page that has none: `null`.
+  if (origin === '*') return /^/
   return new RegExp(`^${origin.split('*').map(escapePattern).join('[^/]*')}$`, 'i')
 }
 

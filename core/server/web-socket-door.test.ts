@@ -274,6 +274,23 @@ t.test('a message counts as it comes, and one that never ends is given up', asyn
   t.equal(budget.usedBytes, 0)
 })
 
+t.test('a page comes in from an origin that is listed, from any where that is said, and none by default', async (t) => {
+  const code = async (allowedOrigins: readonly string[], origin: string): Promise<number> => {
+    const { url } = await open(t, { allowedOrigins })
+    const socket = new WebSocket(url, { origin })
+    t.teardown(() => socket.terminate())
+    socket.on('error', () => {})
+    const refused = once(socket, 'unexpected-response').then(([, response]) => (response as { readonly statusCode: number }).statusCode)
+    return Promise.race([refused, once(socket, 'open').then(() => 101)])
+  }
+  t.equal(await code([], 'https://app.example.org'), 403)
+  t.equal(await code(['*'], 'https://app.example.org:8443'), 101)
+  t.equal(await code(['*'], 'null'), 101)
+  t.equal(await code(['https://*.example.org'], 'https://app.example.org'), 101)
+  for (const origin of ['https://app.example.org.evil.example', 'http://app.example.org', 'https://evil.example/.example.org', 'null'])
+    t.equal(await code(['https://*.example.org'], origin), 403, origin)
+})
+
 t.test('more connections than allowed are told to come again', async (t) => {
   const { url } = await open(t, { maxConnections: 2 })
   const first = await client(t, url)
