@@ -55,6 +55,13 @@ export const SCENARIOS: readonly Scenario[] = [
     backend: false,
     goal: 6,
   },
+  {
+    name: 'card',
+    pipeline:
+      'otlp/http → pii → span_metrics → remote write, and tail_sampling with anomalies → OTLP and s3_archive; the Collector: redaction → tail_sampling → OTLP alone',
+    backend: false,
+    isAnswered: true,
+  },
   { name: 'archive', pipeline: 'otlp/http → s3_archive: a folder, Zstandard, encrypted', backend: false },
   { name: 'archive-durable', pipeline: 'the same, synced before the answer', backend: false },
   { name: 'mask', pipeline: 'otlp/http → pii: e-mail, card, SSN, IPv4 → nop', backend: false, goal: 7 },
