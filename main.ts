@@ -49,8 +49,8 @@ async function builtIn(): Promise<Factories> {
       import('./connectors/span_metrics/factory.ts'),
     ),
     all<ExtensionFactory>(
-      import('./extensions/any_of_auth/factory.ts'),
       import('./extensions/anomaly_model/factory.ts'),
+      import('./extensions/any_of_auth/factory.ts'),
       import('./extensions/audit_log/factory.ts'),
       import('./extensions/basic_auth/factory.ts'),
       import('./extensions/bearer_token_auth/factory.ts'),
