@@ -215,6 +215,17 @@ for (const scheme of ['http', 'ws'] as const) {
       t.same(client.counts, { made: 3, accepted: 3, rejected: 0, dropped: 0, pending: 0 })
     })
 
+    t.test('a token that never comes is asked for again', async (t) => {
+      const server = await FakeServer.start(t)
+      let asked = 0
+      const token = (): Promise<string> => (++asked === 1 ? new Promise(() => {}) : Promise.resolve('t'))
+      const client = clientFor(t, server, { url: server.url(scheme), token, answerTimeoutMs: 200 })
+      client.start('plan')
+      await client.flush()
+      t.equal(client.counts.accepted, 1)
+      t.equal(asked, 2)
+    })
+
     t.test('the token is asked for anew, and shown', async (t) => {
       const server = await FakeServer.start(t)
       let asked = 0

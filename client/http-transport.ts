@@ -14,8 +14,17 @@ export function endpointOf(url: URL, scheme: 'http' | 'ws'): string {
   return found.href.replace(/^(?:http|ws)(s?):/, `${scheme}$1:`)
 }
 
-export async function tokenOf({ token }: Settled): Promise<string | undefined> {
-  return typeof token === 'function' ? token() : token
+/** Rejects where the application has none within the time that an answer may take: it may wait for a server of its own. */
+export async function tokenOf({ token, answerTimeoutMs }: Settled): Promise<string | undefined> {
+  if (typeof token !== 'function') return token
+  const { promise, reject } = Promise.withResolvers<never>()
+  const timer: { unref?: () => void } = setTimeout(() => reject(new NotNow(`no token within ${answerTimeoutMs} ms`)), answerTimeoutMs)
+  timer.unref?.()
+  try {
+    return await Promise.race([token(), promise])
+  } finally {
+    clearTimeout(timer as ReturnType<typeof setTimeout>)
+  }
 }
 
 export class HttpTransport implements Transport {
