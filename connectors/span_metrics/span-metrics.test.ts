@@ -573,3 +573,25 @@ t.test('a configuration that contradicts itself says where', async (t) => {
   const both = { disable: false, unit: 'ms', dimensions: [], explicit: { buckets: ['2s', '1s'] }, exponential: { max_size: 1 } } as const
   t.match(faults({ histogram: both }), [/^histogram\.explicit\.buckets\.1: is 1s, behind 2s/, /^histogram: has explicit and exponential/])
 })
+
+t.test('spans that claim to stand for as many as there can be do not keep anybody from their metrics', async (t) => {
+  for (const histogram of [DEFAULTS.histogram, { ...DEFAULTS.histogram, exponential: { max_size: 160 } }]) {
+    const { settings, flush, send } = await started({ histogram })
+    await send([shop(...Array.from({ length: 300 }, () => ({ traceState: 'ot=th:ffffffffffffff' })))])
+    await flush()
+    const calls = (await flush()).find(({ metric }) => metric === 'traces.span.metrics.calls')!
+    t.ok(calls.value! > 9.2e18, 'as many as fit into the field, and not a negative number of them')
+    t.same(
+      settings.lines.filter(({ level }) => level === 'error'),
+      [],
+    )
+  }
+})
+
+t.test('a kind that there is not is not taken for one that there is', async (t) => {
+  const { flush, send } = await started()
+  await send([shop({ kind: 2 + 2 ** 23 }, { kind: 2 }, { kind: 2 })])
+  await flush()
+  const calls = await flush()
+  t.equal(calls.find(({ metric, attributes }) => metric.endsWith('calls') && attributes['span.kind'] === 'SPAN_KIND_SERVER')?.value, 2)
+})

@@ -177,8 +177,10 @@ export class SpanMetrics implements Connector {
     const at = span * column.ITEM_STRIDE
     table.begin()
     table.int(around.resource.number)
-    const method = this.#hasMethod && this.#weight.isExtrapolated ? 256 : 0
-    table.int((items[at + column.SPAN_KIND]! << 9) | method | statusCodeOf(index, span))
+    // Whatever the sender wrote, in all its bits.
+    table.int(items[at + column.SPAN_KIND]!)
+    table.int(statusCodeOf(index, span))
+    if (this.#hasMethod) table.int(this.#weight.isExtrapolated ? 1 : 0)
     // In the same resource the service is the same, unless that is told by other attributes.
     table.part(bytes, index.attributes[around.service + column.ATTR_VALUE]!, index.attributes[around.service + column.ATTR_VALUE_END]!)
     table.part(bytes, items[at + column.SPAN_NAME_START]!, items[at + column.SPAN_NAME_END]!)

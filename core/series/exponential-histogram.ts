@@ -2,6 +2,8 @@
 // would be too many. Connectors that make metrics of durations keep one for each series.
 // Source: https://opentelemetry.io/docs/specs/otel/metrics/data-model/#exponentialhistogram
 
+import { plus } from './plus.ts'
+
 /** With finer buckets an index would not fit into 32 bits. */
 export const FINEST_SCALE = 20
 const LEAST_NORMAL = 2 ** -1022
@@ -57,15 +59,16 @@ export class ExponentialHistogram {
     if (this.count === 0) this.min = this.max = value
     else if (value < this.min) this.min = value
     else if (value > this.max) this.max = value
-    this.count += n
+    this.count = plus(this.count, n)
     if (value === 0) {
-      this.zeroCount += n
+      this.zeroCount = plus(this.zeroCount, n)
       return
     }
     this.sum += value * n
     let index = indexOf(value, this.#scale)
     while (this.#widen(index)) index = indexOf(value, this.#scale)
-    this.buckets[index - this.offset]! += n
+    const at = index - this.offset
+    this.buckets[at] = plus(this.buckets[at]!, n)
   }
 
   /** Makes the bucket of that index one of them, which may need a coarser scale: then the answer is true, and the index is another. */
@@ -95,7 +98,10 @@ export class ExponentialHistogram {
     while ((high >> shift) - (low >> shift) >= this.#maxSize) shift++
     const first = low >> shift
     const coarser = zeros((high >> shift) - first + 1)
-    for (let i = 0; i < this.buckets.length; i++) coarser[((this.offset + i) >> shift) - first]! += this.buckets[i]!
+    for (let i = 0; i < this.buckets.length; i++) {
+      const at = ((this.offset + i) >> shift) - first
+      coarser[at] = plus(coarser[at]!, this.buckets[i]!)
+    }
     this.buckets = coarser
     this.offset = first
     this.#scale -= shift

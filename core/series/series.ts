@@ -11,6 +11,7 @@
 
 import { ExponentialHistogram } from './exponential-histogram.ts'
 import type { MetricsRequest } from './metrics-request.ts'
+import { plus } from './plus.ts'
 
 export interface Exemplar {
   readonly value: number
@@ -114,7 +115,7 @@ export class Count extends Series {
   #total = 0
 
   protected override add(_value: number, n: number): void {
-    this.#total += n
+    this.#total = plus(this.#total, n)
   }
 
   protected override writePoint(out: MetricsRequest, startUnixNano: bigint, unixNano: bigint, isZero: boolean): void {
@@ -141,8 +142,9 @@ export class Buckets extends Series {
 
   protected override add(value: number, n: number): void {
     this.#sum += value * n
-    this.#count += n
-    this.#counts[bucketOf(this.#bounds, value)]! += n
+    this.#count = plus(this.#count, n)
+    const bucket = bucketOf(this.#bounds, value)
+    this.#counts[bucket] = plus(this.#counts[bucket]!, n)
   }
 
   protected override writePoint(out: MetricsRequest, startUnixNano: bigint, unixNano: bigint, isZero: boolean): void {
