@@ -16,6 +16,8 @@ const AT_ONCE = 16
 
 export class TraceArchiver {
   readonly #tools: ArchiveTools
+  /** Who writes at a place last: one behind the other, for the second lies beside the first. */
+  readonly #writing = new Map<string, Promise<void>>()
   #isStopped = false
 
   constructor(tools: ArchiveTools) {
@@ -41,15 +43,26 @@ export class TraceArchiver {
     this.#tools.store.close()
   }
 
-  async #write({ key: traceId, chunk }: Part<string>, tenant: string): Promise<void> {
-    const { store, layout, written } = this.#tools
-    const place = placeOfTrace(layout, tenant, beganMs(indexChunk('traces', chunk), 0), traceId)
+  #write({ key: traceId, chunk }: Part<string>, tenant: string): Promise<void> {
+    const place = placeOfTrace(this.#tools.layout, tenant, beganMs(indexChunk('traces', chunk), 0), traceId)
+    const mine = (this.#writing.get(place) ?? Promise.resolve()).then(() => this.#writeAt(place, tenant, chunk))
+    const settled = mine
+      .catch(() => {})
+      .then(() => {
+        if (this.#writing.get(place) === settled) this.#writing.delete(place)
+      })
+    this.#writing.set(place, settled)
+    return mine
+  }
+
+  async #writeAt(place: string, tenant: string, chunk: Uint8Array): Promise<void> {
+    const { store, written } = this.#tools
     const first = await this.#finished(place, tenant, chunk)
     const before = await this.#manifestAt(place)
-    if (before?.content === first.manifest.content) return
+    if (typeof before === 'object' && before.content === first.manifest.content) return
     // More of a trace that is there already: beside it, under a name that the same would have again.
     const name = before === undefined ? place : `${place}.${first.manifest.content!.slice(7, 23)}`
-    if (name !== place && (await this.#manifestAt(name)) !== undefined) return
+    if (name !== place && typeof (await this.#manifestAt(name)) === 'object') return
     const object = name === place ? first : await this.#finished(name, tenant, chunk)
     await publish(store, object)
     await written(object.manifest)
@@ -65,9 +78,10 @@ export class TraceArchiver {
     })
   }
 
-  async #manifestAt(object: string): Promise<Manifest | undefined> {
+  /** Undefined where there is none. What is damaged stays as it is, for whoever verifies. */
+  async #manifestAt(object: string): Promise<Manifest | 'damaged' | undefined> {
     const bytes = await this.#tools.store.get(`${object}${MANIFEST_SUFFIX}`)
     const manifest = bytes && manifestIn(bytes)
-    return manifest === undefined || 'fault' in manifest ? undefined : manifest
+    return manifest !== undefined && 'fault' in manifest ? 'damaged' : manifest
   }
 }
