@@ -10,7 +10,7 @@ import type { ArchiveTools } from './archive-tools.ts'
 import { Archiver, type ArchiverOptions } from './archiver.ts'
 import { MemoryStore } from './fixtures/memory-store.ts'
 import { namesIn } from './fixtures/store-suite.ts'
-import { LocalKey, type Manifest, MANIFEST_SUFFIX, ObjectReader } from './index.ts'
+import { erase, LocalKey, type Manifest, MANIFEST_SUFFIX, ObjectReader } from './index.ts'
 import { TraceArchiver } from './trace-archiver.ts'
 
 const MASTER = new LocalKey('one', Buffer.alloc(32, 7))
@@ -209,4 +209,56 @@ t.test('with an object for each trace, each is there when it is answered, and no
   bench.store.left = Infinity
   await archiver.consume(batchOf([['eee', 0]]))
   t.same(await bench.archived(), ['a', 'bb', 'c', 'd', 'eee'])
+})
+
+t.test('a request of more hours than may be open is archived whole', async (t) => {
+  const bench = new Bench()
+  await bench.begin({ maxOpen: 1 })
+  await bench.archiver.consume(batchOf([['a', 0], ['b', 1], ['c', 2], ['d', 0]])) // prettier-ignore
+  await bench.clock.advance(61_000)
+  t.same(await bench.archived(), ['a', 'b', 'c', 'd'])
+})
+
+t.test('an object that is there is not written again because nobody takes its record: it may have been erased since', async (t) => {
+  const bench = new Bench()
+  let told = 0
+  bench.tools = () => ({
+    ...Bench.prototype.tools.call(bench),
+    written: async () => {
+      if (++told < 3) throw new RetryableError('the pipeline behind is full')
+    },
+  })
+  await bench.begin()
+  await bench.archiver.consume(batchOf([['a', 0]]))
+  await bench.clock.advance(61_500)
+  t.ok(told >= 1)
+  const manifest = (await namesIn(bench.store, 'a/')).find((name) => name.endsWith(MANIFEST_SUFFIX))!
+  t.equal(await erase(bench.store, manifest, [MASTER]), 'key destroyed')
+  await bench.clock.advance(60_000)
+  t.equal(told, 3)
+  t.equal(await erase(bench.store, manifest, [MASTER]), 'was erased before')
+  t.equal((await bench.storage.logs.get('archive')!.read(0, 1e9)).records.length, 0)
+})
+
+t.test('with an object for each trace, what comes at the same time of one trace lies beside it', async (t) => {
+  const bench = new Bench()
+  const archiver = new TraceArchiver(bench.tools())
+  await archiver.start()
+  const [a, b, c] = [batchOf([['a', 0]]), batchOf([['b', 0]]), batchOf([['c', 0]])]
+  await Promise.all([archiver.consume({ ...a, chunks: [...a.chunks, ...b.chunks], count: 2 }), archiver.consume(c), archiver.consume(a)])
+  t.same(await bench.archived(), ['a', 'b', 'c'])
+})
+
+t.test('with an object for each trace, one that was damaged is not written over', async (t) => {
+  const bench = new Bench()
+  const archiver = new TraceArchiver(bench.tools())
+  await archiver.consume(batchOf([['a', 0]]))
+  const manifest = (await namesIn(bench.store, 'a/')).find((name) => name.endsWith(MANIFEST_SUFFIX))!
+  bench.store.objects.set(manifest, Buffer.from('{}'))
+  const before = bench.store.objects.get(manifest.slice(0, -MANIFEST_SUFFIX.length))
+  await archiver.consume(batchOf([['b', 0]]))
+  t.same(bench.store.objects.get(manifest.slice(0, -MANIFEST_SUFFIX.length)), before)
+  const beside = (await namesIn(bench.store, 'a/')).filter((name) => /\.[0-9a-f]{16}\.manifest\.json$/.test(name))
+  t.equal(beside.length, 1)
+  await (await ObjectReader.open(bench.store, beside[0]!, [MASTER])).verify()
 })

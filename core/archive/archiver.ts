@@ -6,6 +6,7 @@ import { RetryableError } from '../errors.ts'
 import { type DurableLog, FullError, type Position, type Storage } from '../storage.ts'
 import type { ArchiveTools } from './archive-tools.ts'
 import { Filling, type SharedRecord } from './filling.ts'
+import type { Manifest } from './manifest.ts'
 import { MANIFEST_SUFFIX } from './places.ts'
 import { byHour } from './partition.ts'
 import { publish } from './publish.ts'
@@ -72,8 +73,7 @@ export class Archiver {
   async consume({ chunks, origin: { tenant } }: Batch): Promise<void> {
     if (this.#stopping.signal.aborted) throw new RetryableError('the archive has been stopped')
     if (this.waitingBytes > this.#options.maxWaitingBytes) throw new RetryableError('too much waits to be archived', { retryAfterMs: 1000 })
-    const parts = chunks.flatMap((chunk) => byHour(chunk)).map(({ key, chunk }) => ({ filling: this.#fillingFor(tenant, key), chunk }))
-    for (const { filling } of parts) filling.begin()
+    const parts = chunks.flatMap((chunk) => byHour(chunk)).map(({ key, chunk }) => ({ filling: this.#beginIn(tenant, key), chunk }))
     let record: SharedRecord | undefined
     let isThere = false
     try {
@@ -108,6 +108,13 @@ export class Archiver {
     this.#tools.store.close()
   }
 
+  /** It waits for the part at once: opening one for the next part may make it leave. */
+  #beginIn(tenant: string, hourMs: number): Filling {
+    const filling = this.#fillingFor(tenant, hourMs)
+    filling.begin()
+    return filling
+  }
+
   #fillingFor(tenant: string, hourMs: number): Filling {
     const key = keyOf(tenant, hourMs)
     const known = this.#open.get(key)
@@ -139,12 +146,17 @@ export class Archiver {
     const { store, clock, log, written } = this.#tools
     await filling.whole()
     if (filling.writer.spans === 0) return void this.#leaving.delete(filling)
+    let manifest: Manifest | undefined
     for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(LONGEST_DELAY_MS, delayMs * 2)) {
       try {
-        if (await this.#isThere(filling)) break
-        const finished = await filling.writer.finish(clock.now())
-        await publish(store, finished)
-        await written(finished.manifest)
+        if (manifest === undefined && (await this.#isThere(filling))) break
+        // Written once: what is there may have been erased by the time at which it is told of.
+        if (manifest === undefined) {
+          const finished = await filling.writer.finish(clock.now())
+          await publish(store, finished)
+          manifest = finished.manifest
+        }
+        await written(manifest)
         break
       } catch (error) {
         log.warn(
@@ -163,8 +175,12 @@ export class Archiver {
   #pause(ms: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
     const timer = this.#tools.clock.after(ms, resolve)
-    this.#stopping.signal.addEventListener('abort', () => resolve(), { once: true })
-    return promise.finally(() => timer.cancel())
+    const stops = (): void => resolve()
+    this.#stopping.signal.addEventListener('abort', stops, { once: true })
+    return promise.finally(() => {
+      timer.cancel()
+      this.#stopping.signal.removeEventListener('abort', stops)
+    })
   }
 
   /** What is not released comes back after a restart, finds its manifest, and is released then. */
