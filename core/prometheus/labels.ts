@@ -35,7 +35,6 @@ export function labelsOf(
     const name = labelName(key, strategy)
     if (!set.has(name)) set.set(name, textOf(value))
   }
-  if (reserved !== undefined) setAside(set, reserved)
   for (const [name, value] of [
     ['job', shared.job],
     ['instance', shared.instance],
@@ -45,6 +44,7 @@ export function labelsOf(
     set.set(name, value)
   }
   for (const [name, value] of Object.entries(shared.constant)) if (!set.has(name)) set.set(name, value)
+  if (reserved !== undefined) setAside(set, reserved)
   return sorted(set, symbols)
 }
 

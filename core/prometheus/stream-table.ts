@@ -17,6 +17,8 @@ export interface ScopeEntry {
   /** What `target_info` says of the resource; undefined where there is nothing to say. */
   readonly target: Stream | undefined
   readonly metrics: Map<string, MetricEntry>
+  /** Whether the table has it, and shall have its metrics. */
+  isKept: boolean
   /** When it came last, in monotonic milliseconds. */
   seenMs: number
 }
@@ -46,6 +48,8 @@ export class StreamTable {
   #scopes = new Map<string, ScopeEntry>()
   #byHash = new Map<number, Stream>()
   #count = 0
+  /** How many scopes and metrics are remembered. */
+  #owners = 0
   /** From the bytes of a key to a place in `#known`: a cache, so that no text is made of them. */
   readonly #keys: KeyTable
   #known: Stream[] = []
@@ -67,25 +71,49 @@ export class StreamTable {
     return this.#count >= this.#options.maxStreams
   }
 
-  scope(index: RequestIndex, scope: number, nowMs: number): ScopeEntry {
+  /** How many scopes and metrics are remembered: those may have no stream at all, where everything is refused. */
+  get owners(): number {
+    return this.#owners
+  }
+
+  /** As many as there are if each stream has a metric and a scope of its own. What is more is made anew each time. */
+  get hasAllOwners(): boolean {
+    return this.#owners >= this.#options.maxStreams * 2
+  }
+
+  /** Where nothing may be added, a scope that is new is not remembered, and has no `target_info`. */
+  scope(index: RequestIndex, scope: number, nowMs: number, mayAdd = true): ScopeEntry {
     const { bytes, scopes, resources } = index
     const s = scope * column.ENVELOPE_STRIDE
     const r = scopes[s + column.PARENT]! * column.ENVELOPE_STRIDE
     const url = this.#options.scopeLabels ? schemaUrlOf(index, s) : ''
     const key = `${messageText(bytes, resources, r)}\0${messageText(bytes, scopes, s)}\0${url}`
     let entry = this.#scopes.get(key)
-    if (entry === undefined) this.#scopes.set(key, (entry = this.#newScope(index, r, s, url)))
+    if (entry === undefined) {
+      entry = this.#newScope(index, r, s, url, mayAdd)
+      if (mayAdd && !this.hasAllOwners) {
+        entry.isKept = true
+        this.#scopes.set(key, entry)
+        this.#owners++
+      }
+    }
     entry.seenMs = nowMs
     return entry
   }
 
-  metric({ metrics }: ScopeEntry, index: RequestIndex, metric: number, nowMs: number): MetricEntry {
+  metric({ metrics, isKept }: ScopeEntry, index: RequestIndex, metric: number, nowMs: number): MetricEntry {
     const m = metric * column.METRIC_STRIDE
     const row = index.metrics
     const kind = row[m + column.METRIC_KIND]! * 2 + (row[m + column.METRIC_MONOTONIC] === 0 ? 0 : 1)
     const key = `${kind}\0${text(index.bytes, row[m + column.METRIC_UNIT_TAG]!, 'latin1')}\0${text(index.bytes, row[m + column.METRIC_NAME_TAG]!, 'latin1')}`
     let entry = metrics.get(key)
-    if (entry === undefined) metrics.set(key, (entry = { family: this.#family(index, m), number: this.#nextMetric++ | 0, seenMs: 0 }))
+    if (entry === undefined) {
+      entry = { family: this.#family(index, m), number: this.#nextMetric++ | 0, seenMs: 0 }
+      if (isKept && !this.hasAllOwners) {
+        metrics.set(key, entry)
+        this.#owners++
+      }
+    }
     entry.seenMs = nowMs
     return entry
   }
@@ -151,6 +179,8 @@ export class StreamTable {
       for (const [metricKey, { seenMs }] of scope.metrics) if (seenMs < beforeMs) scope.metrics.delete(metricKey)
       if (scope.seenMs < beforeMs) this.#scopes.delete(scopeKey)
     }
+    this.#owners = 0
+    for (const { metrics } of this.#scopes.values()) this.#owners += 1 + metrics.size
     const kept = new Set<Sym>()
     const byHash = new Map<number, Stream>()
     const before = this.#count
@@ -182,7 +212,7 @@ export class StreamTable {
   clear(): void {
     this.#scopes = new Map()
     this.#byHash = new Map()
-    this.#count = 0
+    this.#count = this.#owners = 0
     this.#forgetKeys()
     this.symbols.keep([])
   }
@@ -216,7 +246,7 @@ export class StreamTable {
     return familyOf(this.symbols, { name: named, type, help, unit: unitName(unit, strategy) }, isNative)
   }
 
-  #newScope(index: RequestIndex, r: number, s: number, schemaUrl: string): ScopeEntry {
+  #newScope(index: RequestIndex, r: number, s: number, schemaUrl: string, mayAdd: boolean): ScopeEntry {
     const { resources } = index
     const { constantLabels, resourceLabels } = this.#options
     const attributes = attributesIn(index, resources[r + column.ATTRS_FIRST]!, resources[r + column.ATTRS_END]!)
@@ -230,7 +260,8 @@ export class StreamTable {
       instance: one(SERVICE_INSTANCE),
       constant: constantLabels,
     }
-    return { shared, target: this.#target(attributes, shared), metrics: new Map(), seenMs: 0 }
+    const target = mayAdd ? this.#target(attributes, shared) : undefined
+    return { shared, target, metrics: new Map(), isKept: false, seenMs: 0 }
   }
 
   /** `target_info`: whoever has neither job nor instance could not be told apart, and whoever has nothing else has nothing to say. */

@@ -118,6 +118,17 @@ t.test('names that Prometheus keeps to itself cannot be taken by attributes', as
   )
 })
 
+t.test('a constant label is not what series of one stream are told apart by', async (t) => {
+  const histogram = {
+    name: 'h',
+    histogram: { aggregationTemporality: 2, dataPoints: [{ timeUnixNano: at(1), count: 1, bucketCounts: [1] }] },
+  }
+  t.same(lines([histogram], { constantLabels: { le: 'mine' } }), [
+    'h_bucket{exported_le="mine",le="+Inf"} 1 @1',
+    'h_count{exported_le="mine"} 1 @1',
+  ])
+})
+
 t.test('labels are sorted by the bytes of their names', async (t) => {
   const names = attributes({ Z: '1', a: '2', '\uFF5E': '3', '\u{1F600}': '4', B: '5' })
   t.match(
@@ -388,4 +399,21 @@ t.test('streams of which nothing comes are forgotten, and their texts', async (t
   t.equal(translator.streams.size, 1)
   t.equal(translator.streams.symbols.find('old'), undefined)
   t.ok(translator.streams.symbols.find('new'))
+})
+
+t.test('neither resources nor metrics of which everything is refused are remembered without end', async (t) => {
+  const delta = (name: string): object => sum(name, '', { aggregationTemporality: 1 })
+  for (const refusesMore of [false, true]) {
+    const clock = new TestClock()
+    const translator = new Translator({ ...OPTIONS, maxStreams: 10 }, clock, refusesMore)
+    const feed = (metric: object, tenant: string): Refusals =>
+      translateAll(translator, otlpRequest([metric], { resource: { 'service.name': tenant, zone: 'z' } }), () => {})
+    feed(gauge('g'), 'first')
+    for (let i = 0; i < 200; i++) feed(delta(`d${i}`), `tenant ${i}`)
+    for (let i = 0; i < 200; i++) feed(delta(`d${i}`), 'first')
+    for (let i = 0; i < 200; i++) feed(gauge('g'), `tenant ${i}`)
+    t.ok(translator.streams.owners <= 21, `${translator.streams.owners} resources and metrics`)
+    t.ok(translator.streams.size <= 12, `${translator.streams.size} streams`)
+    t.match(feed(gauge('g'), 'first'), { count: 0 }, 'who was there goes on')
+  }
 })

@@ -81,7 +81,7 @@ export class Translator {
       this.#nextSweepMs = this.#nowMs + FORGET_MS / 2
       this.streams.sweep(this.#nowMs - FORGET_MS)
     }
-    if (this.streams.isFull) this.streams.clear()
+    if (this.streams.isFull || this.streams.hasAllOwners) this.streams.clear()
   }
 
   #scope(index: RequestIndex, scope: number, refusals: Refusals, taker: Taker): void {
@@ -89,7 +89,7 @@ export class Translator {
     const first = index.scopes[row + column.CHILD_FIRST]!
     const end = index.scopes[row + column.CHILD_END]!
     if (first === end) return
-    const entry = this.streams.scope(index, scope, this.#nowMs)
+    const entry = this.streams.scope(index, scope, this.#nowMs, !this.#refusesMore || !this.streams.isFull)
     let latestMs = 0
     for (let metric = first; metric < end; metric++) latestMs = Math.max(latestMs, this.#metric(index, entry, metric, refusals, taker))
     this.#target(entry, latestMs, taker)
