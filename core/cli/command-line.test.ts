@@ -27,9 +27,18 @@ function fileIn(t: Test, name: string, text: string): string {
 
 t.test('wrong words end with 2 and say what is accepted', async (t) => {
   const cases: Readonly<Record<string, string>> = {
-    '': 'no command; accepted: run, validate, components, quickstart, deadletter, queue, sampling, pii, audit',
+    archive: 'archive what? accepted: archive ls, archive get, archive verify, archive replay, archive erase',
+    'archive lst':
+      'unknown command "archive lst"; accepted: archive ls, archive get, archive verify, archive replay, archive erase; did you mean "ls"?',
+    'archive ls': 'archive ls needs a configuration; accepted: --config FILE, once or more',
+    'archive get -c a.yaml': 'archive get needs one trace id; accepted: 32 hexadecimal digits',
+    'archive get 12 -c a.yaml': 'archive get: found "12"; accepted: trace ids, 32 hexadecimal digits',
+    'archive erase -c a.yaml': 'archive erase needs to know whose: --tenant NAME',
+    'archive ls --day 2026-02-30 -c a.yaml': '--day: found "2026-02-30"; accepted: a day in UTC such as 2026-01-31',
+    'archive ls --to x -c a.yaml': 'archive ls takes no --to',
+    '': 'no command; accepted: run, validate, components, quickstart, deadletter, queue, sampling, pii, audit, archive',
     vaildate:
-      'unknown command "vaildate"; accepted: run, validate, components, quickstart, deadletter, queue, sampling, pii, audit; did you mean "validate"?',
+      'unknown command "vaildate"; accepted: run, validate, components, quickstart, deadletter, queue, sampling, pii, audit, archive; did you mean "validate"?',
     'run --confg a.yaml': 'unknown option "--confg"; accepted: --config, --help, --version; did you mean "--config"?',
     'run -x': 'unknown option "-x"; accepted: --config, --help, --version',
     run: 'run needs a configuration; accepted: --config FILE, once or more',
