@@ -39,6 +39,8 @@ export interface OpenExecution {
   status: string
   /** Set while its span is on its way: whatever comes for it waits. Never rejects. */
   leaving: Promise<void> | undefined
+  /** Its span was taken, and its end is being written, with all that was accepted before: what is accepted from now on adds nothing to it. */
+  hasLeft: boolean
 }
 
 /** What an execution and each of its parts take beside their bytes: objects, ids, texts. */

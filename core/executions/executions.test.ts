@@ -373,6 +373,27 @@ t.test('what is accepted when its execution has ended already does not begin it 
   )
 })
 
+t.test('what is accepted while the end of its execution is being written is known after a restart', async (t) => {
+  const storage = new MemoryStorage()
+  const bench = await started(t, {}, storage)
+  await bench.tell(start(1))
+  const takeLogs = slowLogs(bench)
+  const late = update(1, { warnings: ['slow'] })
+  const slow = bench.tell(late)
+  const { promise, resolve } = Promise.withResolvers<void>()
+  logOf(storage).synced = promise
+  const end = bench.tell(finish(1))
+  await bench.clock.advance(1)
+  t.equal(bench.spans.length, 1, 'its span has left')
+  takeLogs()
+  await bench.clock.advance(1)
+  resolve()
+  t.same([...(await slow), ...(await end)], ['accepted', 'accepted'])
+  closeAll(storage)
+  const after = await started(t, {}, storage)
+  t.same(await after.tell(late), ['duplicate'])
+})
+
 t.test('what is refused when its execution has ended already is not known after a restart', async (t) => {
   const storage = new MemoryStorage()
   const bench = await started(t, {}, storage)

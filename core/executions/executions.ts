@@ -166,6 +166,7 @@ export class Executions {
   }
 
   async #left(execution: OpenExecution, how: Ending['how']): Promise<void> {
+    execution.hasLeft = true
     await this.#journal.end(execution)
     this.#table.end(execution)
     this.#watchers.tell(how, execution, this.#tools.settings.clock.monotonicMs())

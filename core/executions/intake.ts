@@ -253,7 +253,8 @@ export class Intake {
     const { key, content, part, execution, ends } = taking
     if (part !== undefined) part.accepted = true
     // It may have ended while its message was on its way, and its span may have left.
-    const open = execution !== undefined && table.has(execution) ? execution : undefined
+    const open = execution !== undefined && !execution.hasLeft && table.has(execution) ? execution : undefined
+    if (open !== undefined && ends) open.hasLeft = true
     const written = open === undefined ? journal.seen(key, content) : ends ? journal.end(open) : journal.keep(open, part!, table)
     if (written === undefined) return this.#accepted(taking, open)
     return written.then(

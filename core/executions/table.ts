@@ -178,6 +178,7 @@ export class ExecutionTable {
       operation: '',
       status: '',
       leaving: undefined,
+      hasLeft: false,
     }
     this.#open.set(keyOf(realm, id), execution)
     this.#inTime.add(execution)
