@@ -19,17 +19,23 @@ export class DeltaKeys {
     return this.#size
   }
 
+  /** How many scopes and metrics there are. */
+  get owners(): number {
+    let count = this.#scopes.size
+    for (const metrics of this.#scopes.values()) count += metrics.size
+    return count
+  }
+
   /** Undefined where it would be one too many. */
   total(index: RequestIndex, metric: number, item: number, begin: () => Total): Total | undefined {
     const scope = index.metrics[metric * column.METRIC_STRIDE + column.PARENT]!
-    const totals = ofKey(ofKey(this.#scopes, scopeKey(index, scope)), metricKey(index, metric))
-    const key = attributesKey(index, item)
-    let total = totals.get(key)
-    if (total === undefined) {
-      if (this.#size >= this.#maxStreams) return undefined
-      totals.set(key, (total = begin()))
-      this.#size++
-    }
+    const [ofScope, ofMetric, key] = [scopeKey(index, scope), metricKey(index, metric), attributesKey(index, item)]
+    const known = this.#scopes.get(ofScope)?.get(ofMetric)?.get(key)
+    if (known !== undefined) return known
+    if (this.#size >= this.#maxStreams) return undefined
+    const total = begin()
+    ofKey(ofKey(this.#scopes, ofScope), ofMetric).set(key, total)
+    this.#size++
     return total
   }
 

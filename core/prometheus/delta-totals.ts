@@ -3,7 +3,8 @@
 import type { RequestEdits } from '../otlp/edits.ts'
 import * as column from '../otlp/request-index.ts'
 import type { RequestIndex } from '../otlp/request-index.ts'
-import { eachField, signed, varintAt } from './fields.ts'
+import { faultOfBuckets } from './faults.ts'
+import { doubleAt, eachField, numbersIn, signed, varintAt } from './fields.ts'
 import { readBuckets, type DenseBuckets } from './native.ts'
 
 export interface Total {
@@ -28,6 +29,21 @@ interface Exponential {
 }
 
 const DOUBLE_TAG = 0x21
+
+/** Why it must not be added: all that came after it would be as wrong. */
+export function faultOfIncrement({ items, view, bytes }: RequestIndex, kind: number, row: number): string | undefined {
+  const at = items[row + (kind === column.SUM ? column.POINT_DOUBLE : column.POINT_SUM)]!
+  if (at >= 0 && !Number.isFinite(view.getFloat64(at, true)))
+    return `a point of delta temporality comes to ${view.getFloat64(at, true)}; accepted: finite numbers`
+  if (kind !== column.HISTOGRAM) return undefined
+  const bounds: number[] = []
+  let counts = 0
+  eachField(bytes, items[row + column.START]!, items[row + column.END]!, (tag, from, to) => {
+    if (tag === 0x32 || tag === 0x31) counts += (to - from) / 8
+    else if (tag === 0x3a || tag === 0x39) numbersIn(view, from, to, doubleAt, bounds)
+  })
+  return faultOfBuckets(bounds, counts)
+}
 
 /** Integers stay integers until a double comes. */
 export function addNumber({ items, view, bytes }: RequestIndex, item: number, total: Total, isAgain: boolean): void {

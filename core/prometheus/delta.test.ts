@@ -179,3 +179,39 @@ t.test('memory is bounded: streams beyond the limit are refused, and those of wh
   t.same(linesOf(one(30, 'x')), ['s{a="x"} 3 @30'])
   t.equal(sums.streams, 2)
 })
+
+t.test('an increment that is no number is refused, and what was added up before goes on', async (t) => {
+  const { sums } = adding()
+  sums.convert(batchOf([sum(10, { asDouble: 1 })]))
+  for (const [i, asDouble] of [NaN, Infinity, -Infinity].entries())
+    t.match(sums.convert(batchOf([sum(20 + i, { asDouble })])), { refused: 1, reason: /finite/ })
+  t.same(linesOf(sums.convert(batchOf([sum(30, { asDouble: 2 })]))), ['s 3 @30'])
+  const histogram = (ms: number, point: object): object => ({
+    name: 'h',
+    histogram: {
+      aggregationTemporality: 1,
+      dataPoints: [{ startTimeUnixNano: at(ms - 10), timeUnixNano: at(ms), count: 1, sum: 1, ...point }],
+    },
+  })
+  const fine = { explicitBounds: [1], bucketCounts: [1, 0] }
+  sums.convert(batchOf([histogram(10, fine)]))
+  for (const [i, bad] of [{ sum: NaN }, { bucketCounts: [1] }, { explicitBounds: [2, 1], bucketCounts: [1, 0, 0] }].entries())
+    t.match(sums.convert(batchOf([histogram(20 + i, { ...fine, ...bad })])), { refused: 1 })
+  t.same(linesOf(sums.convert(batchOf([histogram(30, fine)]))), [
+    'h_bucket{le="1"} 2 @30',
+    'h_bucket{le="+Inf"} 2 @30',
+    'h_sum 2 @30',
+    'h_count 2 @30',
+  ])
+})
+
+t.test('what is refused for want of room takes none', async (t) => {
+  const { sums } = adding({ maxStreams: 1, maxStaleMs: 1_000_000 })
+  const one = (tenant: string, name: string): Converted =>
+    sums.convert(batchOf([{ ...sum(10, { asInt: 1 }), name }], { resource: { tenant, long: 'x'.repeat(1000) } }))
+  one('first', 's')
+  const before = sums.owners
+  for (let i = 0; i < 50; i++) t.match(one(`tenant ${i}`, 's'), { refused: 1 })
+  for (let i = 0; i < 50; i++) t.match(one('first', `s${i}`), { refused: 1 })
+  t.equal(sums.owners, before)
+})

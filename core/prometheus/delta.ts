@@ -12,7 +12,7 @@ import * as column from '../otlp/request-index.ts'
 import type { RequestIndex } from '../otlp/request-index.ts'
 import { indexChunk } from '../otlp/requests.ts'
 import { DeltaKeys } from './delta-keys.ts'
-import { addExponential, addHistogram, addNumber, type Total } from './delta-totals.ts'
+import { addExponential, addHistogram, addNumber, faultOfIncrement, type Total } from './delta-totals.ts'
 import { eachField } from './fields.ts'
 
 export interface DeltaOptions {
@@ -53,6 +53,11 @@ export class DeltaToCumulative {
   /** How many streams are added up. */
   get streams(): number {
     return this.#keys.size
+  }
+
+  /** How many scopes and metrics those are of. */
+  get owners(): number {
+    return this.#keys.owners
   }
 
   /** Synchronous. A batch that has nothing to add up is returned itself. */
@@ -108,6 +113,8 @@ export class DeltaToCumulative {
     const row = item * column.ITEM_STRIDE
     const timeAt = index.items[row + column.POINT_TIME]!
     if (timeAt < 0) return 'a point of delta temporality has no time'
+    const why = faultOfIncrement(index, kind, row)
+    if (why !== undefined) return why
     const timeNs = index.view.getBigUint64(timeAt, true)
     const startAt = index.items[row + column.POINT_START_TIME]!
     const startNs = startAt < 0 ? 0n : index.view.getBigUint64(startAt, true)

@@ -34,10 +34,10 @@ export function faultOf({ metrics }: RequestIndex, m: number): string | undefine
   return temporality === 2 ? undefined : 'it does not say whether it is cumulative or delta; accepted: cumulative'
 }
 
-export function faultOfBuckets(bounds: readonly number[], counts: readonly number[]): string | undefined {
-  if (counts.length === 0 && bounds.length === 0) return undefined
-  if (counts.length !== bounds.length + 1)
-    return `a histogram has ${bounds.length} bounds and ${counts.length} buckets; accepted: one bucket more than bounds`
+export function faultOfBuckets(bounds: readonly number[], counts: number): string | undefined {
+  if (counts === 0 && bounds.length === 0) return undefined
+  if (counts !== bounds.length + 1)
+    return `a histogram has ${bounds.length} bounds and ${counts} buckets; accepted: one bucket more than bounds`
   for (let i = 0; i < bounds.length; i++)
     if (!(bounds[i]! > (i === 0 ? -Infinity : bounds[i - 1]!)) || bounds[i] === Infinity) return 'the bounds of a histogram do not ascend'
   return undefined

@@ -207,7 +207,7 @@ export class Translator {
     })
     const isStale = (flags & NO_RECORDED_VALUE) !== 0
     if (isStale) return this.#ended(stream, timestampMs, bounds)
-    const why = faultOfBuckets(bounds, counts)
+    const why = faultOfBuckets(bounds, counts.length)
     if (why !== undefined) return why
     const sum = items[row + column.POINT_SUM]!
     const layout = stream.laidOut([...bounds, Infinity], sum >= 0, this.streams.symbols)
