@@ -67,7 +67,8 @@ export class S3Store implements Store {
       // We have a SHA-256 of our own, and not everything that speaks S3 knows the newer checksums.
       requestChecksumCalculation: 'WHEN_REQUIRED',
       responseChecksumValidation: 'WHEN_REQUIRED',
-      requestHandler: { connectionTimeout: timeoutMs, requestTimeout: timeoutMs },
+      // Without the third, what takes longer is a warning; the last is for an answer that stops in its middle.
+      requestHandler: { connectionTimeout: timeoutMs, requestTimeout: timeoutMs, throwOnRequestTimeout: true, socketTimeout: timeoutMs },
       ...(endpoint === undefined ? {} : { endpoint }),
       ...(credentials === undefined ? {} : { credentials }),
     }
