@@ -123,13 +123,49 @@ t.test('what is archived is listed, found, verified, handed on again and erased,
   })
   t.match(await here.archive('get', traceId(1)), { code: 1, said: /was erased: its key is destroyed/ })
   t.equal((await here.archive('verify')).said, '0 objects are as they were written, 1 erased\n')
+  const manifest = join(here.folder, 'archive', here.objects('**/*.manifest.json')[0]!)
+  const intact = readFileSync(manifest, 'utf8')
+  writeFileSync(manifest, intact.replace('"spans":3', '"spans":4'))
+  t.match(await here.archive('verify'), { code: 1, said: /manifest\.json: was changed: its seal does not fit\n.*, 1 are not\n$/ })
+  writeFileSync(manifest, intact)
   t.match((await here.archive('ls')).said, / erased /)
   t.notMatch(readFileSync(join(here.folder, 'archive', here.objects('**/*.manifest.json')[0]!), 'utf8'), /wrapped_key|content/)
   const log = join(here.folder, 'audit.jsonl.commands')
   const acts = readFileSync(log, 'utf8').trimEnd().split('\n').map((line) => (JSON.parse(line) as { readonly act: string }).act) // prettier-ignore
   const [read, erased] = ['archive:read', 'archive:erase']
-  t.same(acts, [read, read, 'archive:verify', 'archive:verify', 'archive:replay', erased, erased, erased, erased, read, 'archive:verify'])
+  const verify = 'archive:verify'
+  t.same(acts, [read, read, verify, verify, 'archive:replay', erased, erased, erased, erased, read, verify, verify])
   t.equal(spawnSync(process.execPath, [MAIN, 'audit', 'verify', log]).status, 0)
+})
+
+t.test('a key that one changed byte hides is not taken for an erased one, and a replay says which object it cannot read', async (t) => {
+  const here = await place(t, { encryption: { key: 'ab'.repeat(32) } }, ', otlp_http: { endpoint: "http://127.0.0.1:1" }')
+  const program = await running(t, here)
+  await post(program, [span(1, 'first')])
+  await archived(here, 1)
+  program.child.kill('SIGTERM')
+  await program.ended
+  const manifest = join(here.folder, 'archive', here.objects('**/*.manifest.json')[0]!)
+  const intact = readFileSync(manifest, 'utf8')
+  writeFileSync(manifest, intact.replace('"wrapped_key"', '"wrapped_kez"'))
+  t.match(await here.archive('verify'), { code: 1, said: /manifest\.json: was changed: its seal does not fit\n/ })
+  writeFileSync(manifest, intact.replace('"spans":1', '"spans":2'))
+  t.match(await here.archive('replay', '--to', 'otlp_http'), { code: 1, said: /traces\/\S+manifest\.json: was changed/ })
+})
+
+t.test('an archive is not replayed into itself', async (t) => {
+  const folder = t.testdir({ archive: {} })
+  const file = join(folder, 'b.yaml')
+  writeFileSync(
+    file,
+    `receivers: { otlp: { protocols: { http: { endpoint: "127.0.0.1:0" } } } }
+exporters: { debug: , s3_archive: { target: file, directory: ${join(folder, 'archive')}, in_memory: true } }
+service: { pipelines: { traces: { receivers: [otlp], exporters: [s3_archive, debug] } } }
+`,
+  )
+  const program = start(t, ['archive', 'replay', '--to', 's3_archive', '-c', file])
+  t.equal(await program.ended, 1)
+  t.match(program.said(), /archive replay needs to know where to; accepted: --to debug/)
 })
 
 t.test('a changed byte is found, and said where', async (t) => {

@@ -1,7 +1,7 @@
 // What an archive has: manifests by day and tenant, and where a trace is. The commands that look at an archive call it.
 
 import { ArchiveError, ObjectReader } from './object-reader.ts'
-import { bytesOf, type Manifest, manifestIn, sealed } from './manifest.ts'
+import { bytesOf, isSealed, type Manifest, manifestIn, sealed } from './manifest.ts'
 import type { MasterKey } from './master-key.ts'
 import { INDEX_SUFFIX, MANIFEST_SUFFIX, tenantFolder } from './places.ts'
 import type { Store } from './store.ts'
@@ -64,8 +64,14 @@ export async function manifestOf(store: Store, name: string): Promise<Manifest> 
   return manifest
 }
 
+/** As its manifest says; whether that is as it was written is asked apart. */
 export function isErased({ encryption }: Manifest): boolean {
   return encryption !== undefined && encryption.wrapped_key === undefined
+}
+
+/** Not one whose key is there still, and hidden by a change. */
+export function wasErasedAt(name: string, manifest: Manifest): boolean {
+  return isErased(manifest) && `${manifest.object}${MANIFEST_SUFFIX}` === name && isSealed(manifest, undefined)
 }
 
 /**
@@ -78,7 +84,7 @@ export async function erase(
   keys: readonly MasterKey[],
 ): Promise<'key destroyed' | 'removed' | 'was erased before'> {
   const manifest = await manifestOf(store, name)
-  if (isErased(manifest)) return 'was erased before'
+  if (wasErasedAt(name, manifest)) return 'was erased before'
   const { object, encryption } = manifest
   if (encryption === undefined) {
     // The manifest first: without it, there is no object.
@@ -87,8 +93,9 @@ export async function erase(
     return 'removed'
   }
   const { seal: _, content: __, ...rest } = manifest
-  const { wrapped_key: ___, ...without } = encryption
-  await store.put(name, [bytesOf(sealed({ ...rest, encryption: without }, undefined))])
+  // Nothing else of it is kept: a key may lie there under another name.
+  const { algorithm, master_key } = encryption
+  await store.put(name, [bytesOf(sealed({ ...rest, encryption: { algorithm, master_key } }, undefined))])
   const opened = await ObjectReader.open(store, name, keys).then(
     () => true,
     (error: unknown) => {

@@ -21,6 +21,7 @@ export class ArchiveError extends Error {
   }
 }
 
+const CHANGED = 'was changed: its seal does not fit'
 /** A frame is at most so large before it is compressed: a request may be 64 MB, and a frame ends behind one. */
 const MAX_FRAME_BYTES = 160 * 1024 * 1024
 
@@ -46,7 +47,7 @@ export class ObjectReader {
     if ('fault' in manifest) throw new ArchiveError(manifestName, manifest.fault)
     if (`${manifest.object}${MANIFEST_SUFFIX}` !== manifestName) throw new ArchiveError(manifestName, `is that of ${manifest.object}`)
     const dataKey = await dataKeyOf(manifest, manifestName, keys)
-    if (!isSealed(manifest, dataKey)) throw new ArchiveError(manifestName, 'was changed: its seal does not fit')
+    if (!isSealed(manifest, dataKey)) throw new ArchiveError(manifestName, CHANGED)
     return new ObjectReader(store, manifest, dataKey)
   }
 
@@ -140,14 +141,11 @@ export class ObjectReader {
   }
 }
 
-async function dataKeyOf(
-  { encryption, object, tenant }: Manifest,
-  name: string,
-  keys: readonly MasterKey[],
-): Promise<Uint8Array | undefined> {
+async function dataKeyOf(manifest: Manifest, name: string, keys: readonly MasterKey[]): Promise<Uint8Array | undefined> {
+  const { encryption, object, tenant } = manifest
   if (encryption === undefined) return undefined
   const { master_key: id, wrapped_key: wrapped } = encryption
-  if (wrapped === undefined) throw new ArchiveError(name, 'was erased: its key is destroyed')
+  if (wrapped === undefined) throw new ArchiveError(name, isSealed(manifest, undefined) ? 'was erased: its key is destroyed' : CHANGED)
   const key = keys.find((one) => one.id === id)
   if (key === undefined) throw new ArchiveError(name, `its key is wrapped by ${id}, which is not among the keys given here`)
   try {

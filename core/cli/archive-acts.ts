@@ -12,6 +12,7 @@ import {
   ObjectReader,
   type Scope,
   type Store,
+  wasErasedAt,
 } from '../archive/index.ts'
 import { toJson } from '../otlp/index.ts'
 import { printable } from '../printable.ts'
@@ -115,7 +116,7 @@ export async function verifyObjects(act: ArchiveAct): Promise<number> {
   let [good, erased, bad] = [0, 0, 0]
   const look = async (name: string): Promise<'good' | 'erased' | ArchiveError> => {
     try {
-      if (isErased(await manifestOf(store, name))) return 'erased'
+      if (wasErasedAt(name, await manifestOf(store, name))) return 'erased'
       await (await ObjectReader.open(store, name, keys)).verify()
       return 'good'
     } catch (error) {

@@ -1,6 +1,6 @@
 // `millrace archive replay`: hands archived traces to an exporter of the configuration, in this process.
 
-import { eachObject, manifestNames, manifestOf, isErased, ObjectReader } from '../archive/index.ts'
+import { eachObject, manifestNames, manifestOf, ObjectReader, wasErasedAt } from '../archive/index.ts'
 import { ANONYMOUS, type Origin } from '../batch.ts'
 import { systemClock } from '../clock.ts'
 import type { ServiceConfig } from '../config/service.ts'
@@ -19,7 +19,7 @@ export async function replayObjects(act: ArchiveAct, config: ServiceConfig): Pro
   const { id, store, keys, asked, audit, terminal } = act
   const { to, traceIds } = asked
   const known = [...config.exporters.keys()].filter((one) => one !== id)
-  if (to === undefined || !config.exporters.has(to))
+  if (to === undefined || !known.includes(to))
     throw new CommandError(
       `archive replay needs to know where to; accepted: ${known.map((one) => `--to ${printable(one, 100)}`).join(', ') || 'nothing, for no pipeline ends in another exporter'}`,
     )
@@ -33,7 +33,8 @@ export async function replayObjects(act: ArchiveAct, config: ServiceConfig): Pro
   const outlet = await startOutlet(config, to, log)
   let [spans, objects] = [0, 0]
   try {
-    const readable = async (name: string): Promise<string | undefined> => (isErased(await manifestOf(store, name)) ? undefined : name)
+    const readable = async (name: string): Promise<string | undefined> =>
+      wasErasedAt(name, await manifestOf(store, name)) ? undefined : name
     for await (const name of eachObject(manifestNames(store, scopeOf(act)), readable)) {
       if (name === undefined) continue
       const reader = await ObjectReader.open(store, name, keys)

@@ -1,12 +1,12 @@
 // `millrace archive ls | get | verify | replay | erase`: what an archive has, and what becomes of it. Each works while the pipelines run and while they do
 // not. Who looked, and who erased, is written into the audit log.
 
-import { type ArchiveConfig, masterKeyOf, type Store, storeOf } from '../archive/index.ts'
+import { type ArchiveConfig, ArchiveError, masterKeyOf, type Store, storeOf } from '../archive/index.ts'
 import type { Factories } from '../component.ts'
 import { redactor } from '../config/secrets.ts'
 import type { ServiceConfig } from '../config/service.ts'
 import { printable, quoted } from '../printable.ts'
-import { type ArchiveAct, eraseObjects, getTrace, listObjects, verifyObjects } from './archive-acts.ts'
+import { type ArchiveAct, eraseObjects, getTrace, listObjects, told, verifyObjects } from './archive-acts.ts'
 import { type CommandAudit, openAudit, UNTOLD } from './archive-audit.ts'
 import type { ArchiveAction, ArchiveAsked } from './arguments.ts'
 import { loadPrinting } from './loading.ts'
@@ -47,7 +47,9 @@ export async function archive(
     return await done(action, act, config)
   } catch (error) {
     if (!(error instanceof Error)) throw error
-    shown.err(`millrace: ${error instanceof CommandError ? error.message : printable(error.message, 2000)}\n`)
+    shown.err(
+      `millrace: ${error instanceof CommandError ? error.message : error instanceof ArchiveError ? told(error) : printable(error.message, 2000)}\n`,
+    )
     return FAILED
   } finally {
     store?.close()
