@@ -3,7 +3,7 @@
 import type { RequestEdits } from '../otlp/edits.ts'
 import * as column from '../otlp/request-index.ts'
 import type { RequestIndex } from '../otlp/request-index.ts'
-import { faultOfBuckets } from './faults.ts'
+import { faultOfBuckets, faultOfCount } from './faults.ts'
 import { doubleAt, eachField, numbersIn, signed, varintAt } from './fields.ts'
 import { readBuckets, type DenseBuckets } from './native.ts'
 
@@ -31,10 +31,15 @@ interface Exponential {
 const DOUBLE_TAG = 0x21
 
 /** Why it must not be added: all that came after it would be as wrong. */
-export function faultOfIncrement({ items, view, bytes }: RequestIndex, kind: number, row: number): string | undefined {
+export function faultOfIncrement(index: RequestIndex, kind: number, row: number): string | undefined {
+  const { items, view, bytes } = index
   const at = items[row + (kind === column.SUM ? column.POINT_DOUBLE : column.POINT_SUM)]!
   if (at >= 0 && !Number.isFinite(view.getFloat64(at, true)))
     return `a point of delta temporality comes to ${view.getFloat64(at, true)}; accepted: finite numbers`
+  if (kind === column.EXPONENTIAL_HISTOGRAM) {
+    const { count, zeroCount, positive, negative, sum } = readExponential(index, items[row + column.START]!, items[row + column.END]!)
+    return faultOfCount(Number(count), Number(zeroCount), positive.counts, negative.counts, Number.isNaN(sum) ? 0 : sum)
+  }
   if (kind !== column.HISTOGRAM) return undefined
   const bounds: number[] = []
   let counts = 0

@@ -134,7 +134,7 @@ t.test('exponential histograms are added at the coarser of their scales', async 
     },
   })
   const first = {
-    count: 6,
+    count: 8,
     sum: 1,
     scale: 3,
     zeroCount: 1,
@@ -144,7 +144,7 @@ t.test('exponential histograms are added at the coarser of their scales', async 
   sums.convert(batchOf([exponential(10, first)]))
   const second = sums.convert(
     batchOf([
-      exponential(20, { count: 5, sum: 2, scale: 2, zeroCount: 2, zeroThreshold: 0.5, positive: { offset: 3, bucketCounts: [4] } }),
+      exponential(20, { count: 6, sum: 2, scale: 2, zeroCount: 2, zeroThreshold: 0.5, positive: { offset: 3, bucketCounts: [4] } }),
     ]),
   )
   const [point] = pointsOf(second)
@@ -152,7 +152,7 @@ t.test('exponential histograms are added at the coarser of their scales', async 
     startMs: NEW_YEAR_MS,
     timestampMs: NEW_YEAR_MS + 20,
     native: {
-      count: 11,
+      count: 14,
       sum: 3,
       schema: 2,
       zeroCount: 3,
@@ -163,7 +163,9 @@ t.test('exponential histograms are added at the coarser of their scales', async 
     },
   })
   t.equal(point!.stream.labels[1]!.text, 'b')
-  t.same(pointsOf(sums.convert(batchOf([exponential(20, { count: 5, sum: 2, scale: 2 })])))[0]!.native, point!.native, 'again')
+  t.same(pointsOf(sums.convert(batchOf([exponential(20, { count: 0, sum: 2, scale: 2 })])))[0]!.native, point!.native, 'again')
+  t.match(sums.convert(batchOf([exponential(30, { ...first, count: 9 })])), { refused: 1, reason: /count 9, and 8 in its buckets/ })
+  t.equal(pointsOf(sums.convert(batchOf([exponential(30, first)])))[0]!.native!.count, 22)
 })
 
 t.test('memory is bounded: streams beyond the limit are refused, and those of which nothing comes are forgotten', async (t) => {

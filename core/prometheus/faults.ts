@@ -43,6 +43,23 @@ export function faultOfBuckets(bounds: readonly number[], counts: number): strin
   return undefined
 }
 
+/** Prometheus looks at this, too, and refuses the whole request. A value of NaN is counted and in no bucket, and the sum is NaN then. */
+export function faultOfCount(
+  count: number,
+  zeroCount: number,
+  positive: readonly number[],
+  negative: readonly number[],
+  sum: number,
+): string | undefined {
+  let inBuckets = zeroCount
+  for (const each of positive) inBuckets += each
+  for (const each of negative) inBuckets += each
+  // A float cannot tell.
+  if (!Number.isSafeInteger(count) || !Number.isSafeInteger(inBuckets)) return undefined
+  if (Number.isNaN(sum) ? inBuckets <= count : inBuckets === count) return undefined
+  return `an exponential histogram has count ${count}, and ${inBuckets} in its buckets; accepted: the same`
+}
+
 /** What lies below each bound. */
 export function cumulative(counts: readonly number[], length: number): number[] {
   const values: number[] = []

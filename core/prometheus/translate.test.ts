@@ -260,19 +260,19 @@ t.test('an exponential histogram is a native one: spans of buckets, and the diff
   t.match(native({ positive: { offset: 3, bucketCounts: [10, 0, 0, 20, 5, 2] } }), {
     positive: { spans: [4, 6], deltas: [10, -10, 0, 20, -15, -3] },
   })
-  t.match(native({ zeroCount: 4, zeroThreshold: 0.5, negative: { offset: -3, bucketCounts: [0, 1, 2] } }), {
+  t.match(native({ count: 7, zeroCount: 4, zeroThreshold: 0.5, negative: { offset: -3, bucketCounts: [0, 1, 2] } }), {
     zeroCount: 4,
     zeroThreshold: 0.5,
     negative: { spans: [-1, 2], deltas: [1, 1] },
   })
   // Scale 10 is two too fine: four buckets become one, of whichever four the coarser bucket is made.
-  t.match(native({ scale: 10, positive: { offset: -5, bucketCounts: [1, 2, 3, 4, 5, 6, 7, 8, 9] } }), {
+  t.match(native({ count: 45, scale: 10, positive: { offset: -5, bucketCounts: [1, 2, 3, 4, 5, 6, 7, 8, 9] } }), {
     schema: 8,
     positive: { spans: [-1, 3], deltas: [1, 13, 16] },
   })
-  t.match(native({ scale: -4 }), { schema: -4 })
-  t.equal(native({ scale: -5 }), undefined)
-  t.equal(native({ sum: null }), undefined)
+  t.match(native({ count: 0, scale: -4 }), { schema: -4 })
+  t.equal(native({ count: 0, scale: -5 }), undefined)
+  t.equal(native({ count: 0, sum: null }), undefined)
 })
 
 t.test('a summary is its quantiles, sum and count', async (t) => {
@@ -417,3 +417,27 @@ t.test('neither resources nor metrics of which everything is refused are remembe
     t.match(feed(gauge('g'), 'first'), { count: 0 }, 'who was there goes on')
   }
 })
+
+t.test(
+  'an exponential histogram whose counts do not come to its count is refused: Prometheus would refuse all that travels with it',
+  async (t) => {
+    const of = (point: object): object => ({
+      name: 'e',
+      exponentialHistogram: { aggregationTemporality: 2, dataPoints: [{ timeUnixNano: at(1), sum: 3, zeroCount: 1, ...point }] },
+    })
+    const buckets = { positive: { bucketCounts: [1, 2] }, negative: { bucketCounts: [3] } }
+    t.equal(points([of({ ...buckets, count: 7 })]).length, 1)
+    for (const count of [6, 8]) {
+      const refused = points([of({ ...buckets, count }), gauge('g')])
+      t.equal(refused.length, 1)
+      t.match(refused, { count: 1, reason: `metric "e": an exponential histogram has count ${count}, and 7 in its buckets` })
+    }
+    t.equal(points([of({ ...buckets, count: 8, sum: NaN })]).length, 1, 'what is NaN is counted, and in no bucket')
+    t.match(points([of({ ...buckets, count: 6, sum: NaN })]), { count: 1 })
+    t.equal(
+      points([of({ count: '9007199254740995', positive: { bucketCounts: ['9007199254740993'] } })]).length,
+      1,
+      'not where a float cannot tell',
+    )
+  },
+)

@@ -6,7 +6,7 @@ import type { Clock } from '../clock.ts'
 import * as column from '../otlp/request-index.ts'
 import type { RequestIndex } from '../otlp/request-index.ts'
 import { indexChunk } from '../otlp/requests.ts'
-import { cumulative, faultOf, faultOfBuckets, isPlain, type Refusals, refuse } from './faults.ts'
+import { cumulative, faultOf, faultOfBuckets, faultOfCount, isPlain, type Refusals, refuse } from './faults.ts'
 import * as fields from './fields.ts'
 import { MAX_SCHEMA, MIN_SCHEMA, nativeBuckets, readBuckets, ZERO_THRESHOLD, type DenseBuckets } from './native.ts'
 import type { TranslationOptions } from './options.ts'
@@ -261,9 +261,13 @@ export class Translator {
     const coarser = Math.max(0, scale - MAX_SCHEMA)
     const startMs = isStale ? 0 : fields.msAt(view, items[row + column.POINT_START_TIME]!)
     const none = { offset: 0, counts: [] }
+    const count = fields.uint64At(view, items[row + column.POINT_COUNT]!)
+    const sum = sumAt < 0 ? 0 : view.getFloat64(sumAt, true)
+    const why = isStale ? undefined : faultOfCount(count, zeroCount, positive.counts, negative.counts, sum)
+    if (why !== undefined) return why
     const native = {
-      count: isStale ? 0 : fields.uint64At(view, items[row + column.POINT_COUNT]!),
-      sum: sumAt < 0 ? 0 : view.getFloat64(sumAt, true),
+      count: isStale ? 0 : count,
+      sum,
       schema: scale - coarser,
       zeroThreshold: zeroThreshold > 0 ? zeroThreshold : ZERO_THRESHOLD,
       zeroCount: isStale ? 0 : zeroCount,

@@ -290,7 +290,7 @@ t.test('exemplars have a value, a time, and the trace that they are of', async (
       name: 'e',
       exponentialHistogram: {
         aggregationTemporality: 2,
-        dataPoints: [{ timeUnixNano: at(9), count: 1, sum: 1, exemplars: [exemplar(6, 1)] }],
+        dataPoints: [{ timeUnixNano: at(9), count: 1, sum: 1, zeroCount: 1, exemplars: [exemplar(6, 1)] }],
       },
     },
   ]
