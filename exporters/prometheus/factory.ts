@@ -83,8 +83,17 @@ export const schema = {
 
 export type PrometheusConfig = ConfigOf<typeof schema>
 
-function check({ endpoint, tls, add_metric_suffixes: suffixes }: PrometheusConfig): readonly ConfigFault[] {
+/** What every reader takes for the name of a label. */
+const NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/
+
+function check({ endpoint, tls, const_labels: labels, add_metric_suffixes: suffixes }: PrometheusConfig): readonly ConfigFault[] {
   const faults: ConfigFault[] = []
+  for (const name of Object.keys(labels))
+    if (!NAME.test(name) || name === '__name__')
+      faults.push({
+        path: ['const_labels', name],
+        message: `found ${quoted(name)}; accepted: letters, digits and _, not beginning with a digit, and not __name__`,
+      })
   if (endpointOf(endpoint) === undefined)
     faults.push({ path: ['endpoint'], message: `found ${quoted(endpoint)}; accepted: ${ENDPOINT_ACCEPTED}` })
   if (suffixes !== undefined)

@@ -54,3 +54,16 @@ export function escaped(name: string, isLabel: boolean): string {
   const legal = name.replaceAll(isLabel ? /[^a-zA-Z0-9_]/g : /[^a-zA-Z0-9_:]/g, '_')
   return /^\d/.test(legal) ? `_${legal.slice(1)}` : legal
 }
+
+/** Names and values in turn, as a reader gets them: what has one name when it is escaped is one label, or the whole page would be refused. */
+export function shownLabels(labels: readonly string[], isUtf8: boolean): readonly (readonly [name: string, value: string])[] {
+  const shown = new Map<string, string>()
+  for (let i = 0; i < labels.length; i += 2) {
+    const label = labels[i]!
+    // Nobody becomes `__name__` by being escaped.
+    const name = isUtf8 || label === '__name__' ? label : escaped(label, true).replace(/^__+/, '_')
+    const before = shown.get(name)
+    shown.set(name, before === undefined ? labels[i + 1]! : `${before};${labels[i + 1]!}`)
+  }
+  return [...shown]
+}

@@ -226,6 +226,18 @@ t.test('names that are not escaped are quoted for readers that take them, and es
   t.match(await page(OPEN_METRICS), /^# TYPE c unknown\nc 1$/m, 'a counter without its suffix is none there')
 })
 
+t.test('labels that are one where names are escaped are one, or readers would refuse the whole page', async (t) => {
+  const { take, page } = await shown(t, { translation_strategy: 'NoTranslation' })
+  await take([gauge('g', 1, { attributes: attributes({ 'a.b': 'x', a_b: 'y', 'a/b': 'z' }) })])
+  t.match(await page(), 'g{a_b="x;z;y"} 1\n')
+  t.match(await page(OPEN_METRICS), 'g{a_b="x;z;y"} 1\n')
+  t.match(await page(`${OPEN_METRICS};escaping=allow-utf-8`), 'g{"a.b"="x","a/b"="z",a_b="y"} 1\n')
+  const protobuf = 'application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited'
+  t.match(await page(protobuf), /x;z;y/)
+  await take([gauge('h', 1, { attributes: attributes({ '._name__': 'other' }) })])
+  t.match(await page(), 'h{_name__="other"} 1\n')
+})
+
 t.test('a reader gets the format that it likes best of what there is', async (t) => {
   const format = (accept: string | undefined, enabled = true): string => wantedBy(accept, enabled).format
   const protobuf = 'application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited'
@@ -356,5 +368,10 @@ t.test('an address that is taken is an error of starting, and what is none one o
   const exporter = await factory.create(configOf({ endpoint: `127.0.0.1:${port}` }), new TestSettings('prometheus'))
   await t.rejects(exporter.start!(never), { code: 'EADDRINUSE' })
   t.match(factory.check!(configOf({ endpoint: 'localhost' })), [{ path: ['endpoint'] }])
+  t.match(factory.check!(configOf({ const_labels: { region: 'eu', 'a-b': 'c', __name__: 'x', '': 'y' } })), [
+    { path: ['const_labels', 'a-b'] },
+    { path: ['const_labels', '__name__'] },
+    { path: ['const_labels', ''] },
+  ])
   t.match(factory.check!(configOf({ add_metric_suffixes: false })), [{ path: ['add_metric_suffixes'], message: /translation_strategy/ }])
 })

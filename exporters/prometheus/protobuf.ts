@@ -17,7 +17,7 @@
 import { otlp } from '../../core/index.ts'
 import { type Exemplar, exemplarsByBucket, type FamilyType, type NativeBuckets, type Point } from '../../core/prometheus/index.ts'
 import type { ShownFamily } from './families.ts'
-import { escaped } from './negotiate.ts'
+import { escaped, shownLabels } from './negotiate.ts'
 
 const TYPE: Readonly<Record<FamilyType, number>> = { counter: 0, gauge: 1, summary: 2, unknown: 3, histogram: 4, info: 1, stateset: 1 }
 
@@ -41,9 +41,11 @@ function writeFamily(out: Out, { name, type, help, unit, points }: ShownFamily, 
   uint(out, 0x18, TYPE[type])
   for (const point of points) {
     const metric = out.begin(0x22)
-    const { labels } = point.stream
-    for (let i = 0; i < labels.length; i += 2)
-      writeLabel(out, 0x0a, isUtf8 ? labels[i]!.text : escaped(labels[i]!.text, true), labels[i + 1]!.text)
+    const labels = shownLabels(
+      point.stream.labels.map(({ text }) => text),
+      isUtf8,
+    )
+    for (const [label, value] of labels) writeLabel(out, 0x0a, label, value)
     writeValue(out, point, type)
     if (timestamps) uint(out, 0x30, point.timestampMs)
     out.end(metric)

@@ -3,7 +3,7 @@
 
 import { type Exemplar, exemplarsByBucket, type FamilyType, type Point, type Series } from '../../core/prometheus/index.ts'
 import type { ShownFamily } from './families.ts'
-import { escaped } from './negotiate.ts'
+import { escaped, shownLabels } from './negotiate.ts'
 
 export interface TextOptions {
   readonly isOpenMetrics: boolean
@@ -69,7 +69,7 @@ class TextWriter {
   #native(point: Point): void {
     const { stream, native } = point
     const name = stream.family.name.text
-    const labels = pairsOf(stream.labels.map(({ text }) => text))
+    const labels = this.#pairsOf(stream.labels.map(({ text }) => text))
     this.#sample(this.#text(`${name}_bucket`, [...labels, ['le', '+Inf']]), native!.count, point)
     this.#sample(this.#text(`${name}_sum`, labels), native!.sum, point)
     this.#sample(this.#text(`${name}_count`, labels), native!.count, point)
@@ -81,7 +81,7 @@ class TextWriter {
     if (!this.#options.isOpenMetrics || startMs === 0 || (type !== 'counter' && type !== 'histogram' && type !== 'summary')) return
     const name = stream.family.name.text
     const family = type === 'counter' ? name.slice(0, -'_total'.length) : name
-    this.#lines.push(`${this.#text(`${family}_created`, pairsOf(stream.labels.map(({ text }) => text)))} ${seconds(startMs)}`)
+    this.#lines.push(`${this.#text(`${family}_created`, this.#pairsOf(stream.labels.map(({ text }) => text)))} ${seconds(startMs)}`)
   }
 
   #sample(series: string, value: number, { timestampMs }: Point, exemplar?: Exemplar): void {
@@ -89,19 +89,23 @@ class TextWriter {
     let line = `${series} ${numberOf(value)}`
     if (timestamps) line += isOpenMetrics ? ` ${seconds(timestampMs)}` : ` ${timestampMs}`
     if (exemplar !== undefined) {
-      line += ` # ${this.#labels(pairsOf(exemplar.labels)) || '{}'} ${numberOf(exemplar.value)}`
+      line += ` # ${this.#labels(this.#pairsOf(exemplar.labels)) || '{}'} ${numberOf(exemplar.value)}`
       if (exemplar.timestampMs !== 0) line += ` ${seconds(exemplar.timestampMs)}`
     }
     this.#lines.push(line)
   }
 
   #seriesText({ labels }: Series): string {
-    const pairs = pairsOf(labels.map(({ text }) => text))
+    const pairs = this.#pairsOf(labels.map(({ text }) => text))
     const name = pairs.find(([key]) => key === '__name__')![1]
     return this.#text(
       name,
       pairs.filter(([key]) => key !== '__name__'),
     )
+  }
+
+  #pairsOf(labels: readonly string[]): readonly (readonly [string, string])[] {
+    return shownLabels(labels, this.#options.isUtf8)
   }
 
   #text(name: string, pairs: readonly (readonly [string, string])[]): string {
@@ -123,13 +127,8 @@ class TextWriter {
   }
 
   #label(name: string): string {
-    if (!this.#options.isUtf8) return escaped(name, true)
     return /^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name) ? name : `"${escapedText(name)}"`
   }
-}
-
-function pairsOf(labels: readonly string[]): (readonly [string, string])[] {
-  return Array.from({ length: labels.length / 2 }, (_, i) => [labels[i * 2]!, labels[i * 2 + 1]!])
 }
 
 /** OpenMetrics wants bounds and quantiles to look like floats. */

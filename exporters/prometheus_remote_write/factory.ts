@@ -149,7 +149,7 @@ function check(config: RemoteWriteConfig): readonly ConfigFault[] {
     if (!NAME.test(name) || name === '__name__')
       faults.push({
         path: ['external_labels', name],
-        message: `found ${quoted(name)}; accepted: letters, digits and _, not beginning with a digit`,
+        message: `found ${quoted(name)}; accepted: letters, digits and _, not beginning with a digit, and not __name__`,
       })
   if (proxy !== undefined && proxy !== '') faults.push(...proxyFaults('proxy_url', proxy))
   return [...faults, ...headerFaults(config.headers, OWN_HEADERS), ...clientTlsFaults(config.tls)]
