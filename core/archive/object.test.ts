@@ -8,6 +8,7 @@ import { MemoryStore } from './fixtures/memory-store.ts'
 import {
   ArchiveError,
   bytesOf,
+  sealed,
   type Compression,
   type Encoding,
   INDEX_SUFFIX,
@@ -156,7 +157,10 @@ t.test('who has another key, or none, reads nothing; what was erased nobody does
   await t.rejects(ObjectReader.open(store, name, [new LocalKey('one', Buffer.alloc(32, 8))]), { message: /cannot be unwrapped/ })
   const { manifest } = await ObjectReader.open(store, name, [MASTER])
   const { wrapped_key: _, ...erased } = manifest.encryption!
+  const { seal: __, ...rest } = manifest
   store.objects.set(name, bytesOf({ ...manifest, encryption: erased }))
+  await t.rejects(ObjectReader.open(store, name, [MASTER]), { message: 'was changed: its seal does not fit' })
+  store.objects.set(name, bytesOf(sealed({ ...rest, encryption: erased }, undefined)))
   await t.rejects(ObjectReader.open(store, name, [MASTER]), { message: 'was erased: its key is destroyed' })
 })
 
