@@ -46,3 +46,14 @@ t.test('a command is asked through its input and its output, without a shell', a
   await t.rejects(new CommandKey('kms', [script('exec sleep 5')], 50).wrap(key), { message: /did not end within 50 ms/ })
   await t.rejects(new CommandKey('kms', ['/nowhere/kms'], 5000).wrap(key), { message: /ENOENT/ })
 })
+
+t.test('a command that wraps nothing is refused, and one that will not end is ended', async (t) => {
+  const key = newDataKey()
+  const command = (text: string, ms = 5000): CommandKey => new CommandKey('kms', ['/bin/sh', '-c', text, 'sh'], ms)
+  await t.rejects(command('cat').wrap(key), { name: 'UnwrapError', message: /wrap printed the key itself/ })
+  await t.rejects(command('echo done').wrap(key), { name: 'UnwrapError', message: /wrap printed 3 bytes; accepted: more than 32/ })
+  await t.rejects(command('trap "" TERM; while :; do :; done', 100).wrap(key), {
+    name: 'UnwrapError',
+    message: /did not end within 100 ms/,
+  })
+})

@@ -79,8 +79,14 @@ export class CommandKey implements MasterKey {
     this.#timeoutMs = timeoutMs
   }
 
-  wrap(key: Uint8Array): Promise<Uint8Array> {
-    return this.#run('wrap', key)
+  async wrap(key: Uint8Array): Promise<Uint8Array> {
+    const wrapped = await this.#run('wrap', key)
+    const [program] = this.#command
+    // What a command prints for another reason would be found out when the archive is read, years later.
+    if (Buffer.compare(wrapped, key) === 0) throw new UnwrapError(`${program} wrap printed the key itself; accepted: the key, wrapped`)
+    if (wrapped.length <= key.length)
+      throw new UnwrapError(`${program} wrap printed ${wrapped.length} bytes; accepted: more than ${key.length}`)
+    return wrapped
   }
 
   async unwrap(wrapped: Uint8Array): Promise<Uint8Array> {
@@ -93,7 +99,7 @@ export class CommandKey implements MasterKey {
   async #run(what: 'wrap' | 'unwrap', bytes: Uint8Array): Promise<Uint8Array> {
     const [program, ...words] = this.#command
     const printed = await new Promise<string>((resolve, reject) => {
-      const options = { timeout: this.#timeoutMs, maxBuffer: MAX_PRINTED, encoding: 'utf8' } as const
+      const options = { timeout: this.#timeoutMs, killSignal: 'SIGKILL', maxBuffer: MAX_PRINTED, encoding: 'utf8' } as const
       const child = execFile(program!, [...words, what], options, (error, stdout, stderr) => {
         if (error === null) return resolve(stdout.trim())
         const why = error.killed ? `did not end within ${this.#timeoutMs} ms` : stderr.trim().slice(0, 500) || error.message
