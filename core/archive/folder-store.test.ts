@@ -48,5 +48,6 @@ t.test('a full disk leaves the object as it was', { skip: process.platform !== '
   const { symlinkSync } = await import('node:fs')
   symlinkSync('/dev/full', join(folder, '.a.part'))
   await t.rejects(new FolderStore(folder).put('a', [Buffer.alloc(10)]), { name: 'RetryableError', message: /ENOSPC|no space/ })
+  t.same(readdirSync(folder), ['a'], 'and nothing half-written, which would keep it full')
   t.equal(readFileSync(join(folder, 'a'), 'utf8'), 'before')
 })

@@ -42,6 +42,8 @@ export class FolderStore implements Store {
       await rename(unfinished, file)
       await realFiles.syncFolder(folder)
     } catch (cause) {
+      // It would keep a full disk full.
+      await rm(unfinished, { force: true }).catch(() => {})
       throw new RetryableError(`cannot write ${file}: ${(cause as Error).message}`, { cause })
     }
   }
