@@ -6,7 +6,10 @@
 //   <prefix>/2026/01/31/12/tenant=<tenant>/<name>.otlp.zst.manifest.json
 //   <prefix>/2026/01/31/tenant=<tenant>/<trace id>               in the layout with an object for each trace
 //
-// In a tenant's name everything but A–Z, a–z, 0–9, `-` and `_` stands as =XX, byte for byte of its UTF-8.
+// In a tenant's name everything but A–Z, a–z, 0–9, `-` and `_` stands as =XX, byte for byte of its UTF-8. What is longer than 200 characters then is its first 134,
+// `==` and the SHA-256 of the name in hex.
+
+import { hash } from 'node:crypto'
 
 export type Compression = 'none' | 'gzip' | 'zstd'
 export type Encoding = 'otlp_proto' | 'otlp_json'
@@ -14,6 +17,8 @@ export type Encoding = 'otlp_proto' | 'otlp_json'
 export const INDEX_SUFFIX = '.index'
 export const MANIFEST_SUFFIX = '.manifest.json'
 const PLAIN = /^[A-Za-z0-9_-]$/
+/** Disks take names of 255 bytes. `==` is in none that is shorter. */
+const LONGEST = 200
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 
@@ -54,7 +59,8 @@ export function tenantFolder(tenant: string): string {
     const character = String.fromCharCode(byte)
     encoded += PLAIN.test(character) ? character : `=${byte.toString(16).toUpperCase().padStart(2, '0')}`
   }
-  return `tenant=${encoded}`
+  if (encoded.length <= LONGEST) return `tenant=${encoded}`
+  return `tenant=${encoded.slice(0, LONGEST - 66)}==${hash('sha256', tenant)}`
 }
 
 function pathOf(unixMs: number, withHour: boolean): string {
