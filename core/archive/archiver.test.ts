@@ -7,7 +7,7 @@ import type { Logger } from '../component.ts'
 import { RetryableError } from '../errors.ts'
 import { encodeTraces, MemoryStorage, readSpans, TestClock } from '../testing/index.ts'
 import type { ArchiveTools } from './archive-tools.ts'
-import { Archiver, type ArchiverOptions } from './archiver.ts'
+import { Archiver, type ArchiverOptions, OBJECT_BYTES } from './archiver.ts'
 import { MemoryStore } from './fixtures/memory-store.ts'
 import { namesIn } from './fixtures/store-suite.ts'
 import { erase, LocalKey, type Manifest, MANIFEST_SUFFIX, ObjectReader } from './index.ts'
@@ -181,7 +181,7 @@ t.test('in memory alone everything leaves at the end, as far as it can, and what
 
 t.test('past its bounds it takes nothing more, and objects leave before their time', async (t) => {
   const bench = new Bench()
-  await bench.begin({ maxOpen: 2, maxWaitingBytes: 500 })
+  await bench.begin({ maxOpen: 2, maxWaitingBytes: 3 * OBJECT_BYTES + 500 })
   bench.store.left = 0
   for (const hour of [0, 1, 2]) await bench.archiver.consume(batchOf([[`${hour}`, hour]]))
   t.same([bench.archiver.open, bench.archiver.leaving], [2, 1])
@@ -261,4 +261,17 @@ t.test('with an object for each trace, one that was damaged is not written over'
   const beside = (await namesIn(bench.store, 'a/')).filter((name) => /\.[0-9a-f]{16}\.manifest\.json$/.test(name))
   t.equal(beside.length, 1)
   await (await ObjectReader.open(bench.store, beside[0]!, [MASTER])).verify()
+})
+
+t.test('a long outage with many small objects is bounded too: each counts for the memory that it takes beside its spans', async (t) => {
+  const bench = new Bench()
+  await bench.begin({ maxOpen: 1, maxWaitingBytes: 4 * OBJECT_BYTES })
+  bench.store.left = 0
+  let taken = 0
+  for (let i = 0; i < 20; i++) await bench.archiver.consume(batchOf([['a', 0]], `tenant ${i}`)).then(() => void taken++, () => {}) // prettier-ignore
+  t.equal(taken, 4)
+  bench.store.left = Infinity
+  await bench.clock.advance(120_000)
+  t.equal((await bench.archived()).length, 4)
+  await bench.archiver.consume(batchOf([['b', 0]]))
 })

@@ -25,6 +25,8 @@ export interface ArchiverOptions {
   readonly lost: (spans: number) => void
 }
 
+/** What an object takes in memory beside its spans, in bytes: measured, and counted as waiting. */
+export const OBJECT_BYTES = 8192
 const LOOK_MS = 1000
 const LEAVING_AT_ONCE = 4
 const FIRST_DELAY_MS = 1000
@@ -56,9 +58,9 @@ export class Archiver {
   get leaving(): number {
     return this.#leaving.size
   }
-  /** What waits, as it would lie in objects. */
+  /** What waits, as it would lie in objects, and what they take beside it. */
   get waitingBytes(): number {
-    let bytes = 0
+    let bytes = (this.#open.size + this.#leaving.size) * OBJECT_BYTES
     for (const { writer } of [...this.#open.values(), ...this.#leaving]) bytes += writer.bytes
     return bytes
   }

@@ -99,6 +99,11 @@ export async function openArchive(
   })
   meter.gauge('millrace_archive_open_objects', '{object}', 'Objects that are being filled.', () => archiver.open)
   meter.gauge('millrace_archive_leaving_objects', '{object}', 'Objects that wait to be put where they belong.', () => archiver.leaving)
-  meter.gauge('millrace_archive_waiting', 'By', 'What waits in memory to be archived, compressed.', () => archiver.waitingBytes)
+  meter.gauge(
+    'millrace_archive_waiting',
+    'By',
+    'What waits in memory to be archived, compressed, and 8 KiB for each object.',
+    () => archiver.waitingBytes,
+  )
   return archiver
 }

@@ -64,7 +64,7 @@ const properties = {
     format: 'bytes',
     minimum: 1,
     default: 268_435_456,
-    description: 'What may wait in memory, compressed. Past it, senders are told to try again.',
+    description: 'What may wait in memory, compressed, and 8 KiB for each object. Past it, senders are told to try again.',
   },
   storage: {
     type: 'string',
@@ -168,7 +168,9 @@ function keyFaults({ encryption }: ArchiveConfig): readonly ConfigFault[] {
   if (given.length !== 1) return [{ path: ['encryption'], message: `has ${given.length} of key, key_file and command; accepted: one` }]
   if (key !== undefined && encryptionKeyOf(key) === undefined)
     return [{ path: ['encryption', 'key'], message: 'is no key; accepted: 32 bytes in base64 or as 64 hexadecimal digits' }]
-  return command?.length === 0 ? [{ path: ['encryption', 'command'], message: 'is empty; accepted: a program and its words' }] : []
+  return command !== undefined && (command[0] ?? '') === ''
+    ? [{ path: ['encryption', 'command'], message: 'names no program; accepted: a program and its words' }]
+    : []
 }
 
 function tagFaults({ retention, compliance_tags: tags }: ArchiveConfig): readonly ConfigFault[] {
