@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
+import { readAnyValue } from '../otlp/any-value.ts'
 import * as column from '../otlp/request-index.ts'
 import type { RequestIndex } from '../otlp/request-index.ts'
 import { resourceAttribute } from '../traces/span-facts.ts'
@@ -128,9 +129,19 @@ function nameOf(index: RequestIndex, span: number): string {
   const { items, attributes, bytes } = index
   const row = span * column.ITEM_STRIDE
   const service = resourceAttribute(index, index.resourceOf(span), SERVICE_NAME)
-  const text = (from: number, to: number): string => bytes.toString('utf8', from, Math.min(to, from + LONGEST_NAME))
-  // A string_value: a tag and a length of one byte each, where it is short enough to be shown.
-  const of = service < 0 ? '' : text(attributes[service + column.ATTR_VALUE]! + 2, attributes[service + column.ATTR_VALUE_END]!)
-  const name = text(items[row + column.SPAN_NAME_START]!, items[row + column.SPAN_NAME_END]!)
+  const value =
+    service < 0 ? '' : readAnyValue(bytes, attributes[service + column.ATTR_VALUE]!, attributes[service + column.ATTR_VALUE_END]!)
+  const of = typeof value === 'string' ? cut(value) : ''
+  const from = items[row + column.SPAN_NAME_START]!
+  // No character has more than four bytes.
+  const name = cut(bytes.toString('utf8', from, Math.min(items[row + column.SPAN_NAME_END]!, from + 4 * LONGEST_NAME)))
   return of === '' ? name || '(no name)' : `${of} ${name}`
+}
+
+/** Not within a character. */
+function cut(name: string): string {
+  const { length } = name
+  if (length <= LONGEST_NAME) return name
+  const isSplit = (name.charCodeAt(LONGEST_NAME - 1) & 0xfc00) === 0xd800
+  return name.slice(0, isSplit ? LONGEST_NAME - 1 : LONGEST_NAME)
 }
