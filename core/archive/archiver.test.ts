@@ -275,3 +275,17 @@ t.test('a long outage with many small objects is bounded too: each counts for th
   t.equal((await bench.archived()).length, 4)
   await bench.archiver.consume(batchOf([['b', 0]]))
 })
+
+t.test('what fills up the bound and is not old or large yet leaves, so that the next is taken', async (t) => {
+  const bench = new Bench()
+  await bench.begin({ maxWaitingBytes: 8 * OBJECT_BYTES })
+  const names: string[] = []
+  for (let i = 0; i < 30; i++) {
+    await bench.archiver.consume(batchOf([[`${i}`, 0]], `tenant ${i}`))
+    names.push(`${i}`)
+    await bench.clock.advance(1)
+  }
+  t.ok(bench.written.length >= 20, 'long before they were old')
+  await bench.clock.advance(61_000)
+  t.same(await bench.archived(), names.sort())
+})

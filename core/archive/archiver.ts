@@ -74,7 +74,9 @@ export class Archiver {
 
   async consume({ chunks, origin: { tenant } }: Batch): Promise<void> {
     if (this.#stopping.signal.aborted) throw new RetryableError('the archive has been stopped')
-    if (this.waitingBytes > this.#options.maxWaitingBytes) throw new RetryableError('too much waits to be archived', { retryAfterMs: 1000 })
+    const { waitingBytes } = this
+    if (waitingBytes > this.#options.maxWaitingBytes * 0.75 && this.#leaving.size === 0) this.#leaveLargest()
+    if (waitingBytes > this.#options.maxWaitingBytes) throw new RetryableError('too much waits to be archived', { retryAfterMs: 1000 })
     const parts = chunks.flatMap((chunk) => byHour(chunk)).map(({ key, chunk }) => ({ filling: this.#beginIn(tenant, key), chunk }))
     let record: SharedRecord | undefined
     let isThere = false
@@ -125,6 +127,12 @@ export class Archiver {
     this.#open.set(key, filling)
     if (this.#open.size > this.#options.maxOpen) this.#leave(this.#open.values().next().value!)
     return filling
+  }
+
+  /** Nothing is on its way, so that nothing else makes room before it is old. */
+  #leaveLargest(): void {
+    const [first, ...others] = this.#open.values()
+    if (first !== undefined) this.#leave(others.reduce((most, one) => (one.writer.bytes > most.writer.bytes ? one : most), first))
   }
 
   #leave(filling: Filling): void {

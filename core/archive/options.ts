@@ -64,7 +64,8 @@ const properties = {
     format: 'bytes',
     minimum: 1,
     default: 268_435_456,
-    description: 'What may wait in memory, compressed, and 8 KiB for each object. Past it, senders are told to try again.',
+    description:
+      'What may wait in memory, compressed, and 8 KiB for each object. Past three quarters the largest leaves; past it, senders are told to try again.',
   },
   storage: {
     type: 'string',
