@@ -180,7 +180,12 @@ export class StreamTable {
       if (scope.seenMs < beforeMs) this.#scopes.delete(scopeKey)
     }
     this.#owners = 0
-    for (const { metrics } of this.#scopes.values()) this.#owners += 1 + metrics.size
+    // A scope that goes on says its target again.
+    const targets = new Set<Stream | undefined>()
+    for (const { metrics, target } of this.#scopes.values()) {
+      this.#owners += 1 + metrics.size
+      targets.add(target)
+    }
     const kept = new Set<Sym>()
     const byHash = new Map<number, Stream>()
     const before = this.#count
@@ -188,7 +193,7 @@ export class StreamTable {
     for (let stream of this.#byHash.values()) {
       for (let after: Stream | undefined; ; stream = after) {
         after = stream.next
-        if (stream.seenS * 1000 < beforeMs) forgotten(stream)
+        if (stream.seenS * 1000 < beforeMs && !targets.has(stream)) forgotten(stream)
         else {
           stream.next = byHash.get(stream.hash)
           byHash.set(stream.hash, stream)

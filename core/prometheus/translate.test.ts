@@ -441,3 +441,24 @@ t.test(
     )
   },
 )
+
+t.test('target_info of a resource that goes on is not forgotten before it, and is forgotten with it', async (t) => {
+  const clock = new TestClock()
+  const translator = new Translator(OPTIONS, clock, true)
+  const feed = (metric: object): void =>
+    void translateAll(translator, otlpRequest([metric], { resource: { 'service.name': 'a', zone: 'z' } }), (point) =>
+      shownNow.add(point.stream),
+    )
+  const shownNow = new Set<Point['stream']>()
+  const sweep = (): void => translator.streams.sweep(clock.monotonicMs() - 1000, (stream) => shownNow.delete(stream))
+  for (let i = 0; i < 5; i++) {
+    feed(sum('refused', '', { aggregationTemporality: 1 }))
+    await clock.advance(900)
+    sweep()
+  }
+  feed(gauge('g'))
+  t.equal(shownNow.size, 2)
+  await clock.advance(5000)
+  sweep()
+  t.same([shownNow.size, translator.streams.size], [0, 0])
+})
