@@ -24,14 +24,15 @@ import {
 import type { Audit } from '../server/index.ts'
 import { FullError } from '../storage.ts'
 import type { JsonObject, Rejection, Verdict } from '../trust/index.ts'
-import { accepted, duplicate, type Reference, referenceTo, rejected, retry, type Told } from './answer.ts'
+import { accepted, duplicate, referenceTo, rejected, retry, type Told } from './answer.ts'
 import type { Departures } from './departures.ts'
 import { type KeptPart, newPart, type OpenExecution } from './execution.ts'
 import { KnownFacts } from './known-facts.ts'
-import type { BeingTaken, KnownMessages } from './known-messages.ts'
+import type { KnownMessages } from './known-messages.ts'
 import { contentOf, keyOf } from './message-key.ts'
-import { type Failure, failureOf, type Place, type Round } from './round.ts'
+import { type Failure, failureOf, type Round } from './round.ts'
 import type { ExecutionTable } from './table.ts'
+import { Taking } from './taking.ts'
 import type { Tenants } from './tenants.ts'
 import type { Measured, MeasurementWindows } from './window.ts'
 
@@ -89,51 +90,6 @@ interface Believed {
   readonly origin: Origin
   readonly key: string
   readonly content: string
-}
-
-/** One on its way: nothing here holds on to what was sent, for many may be. */
-class Taking implements Sent, BeingTaken {
-  readonly reference: Reference
-  readonly kind: Message['kind']
-  readonly key: string
-  readonly content: string
-  readonly window: Promise<Failure | undefined> | undefined
-  readonly part: KeptPart | undefined
-  readonly execution: OpenExecution | undefined
-  readonly places: Place[] = []
-  /** Its execution's span travels with it. */
-  ends = false
-  #fate: PromiseWithResolvers<void> | undefined
-
-  constructor({ reference, kind, key, content, window, part, execution }: Sent) {
-    this.reference = reference
-    this.kind = kind
-    this.key = key
-    this.content = content
-    this.window = window
-    this.part = part
-    this.execution = execution
-  }
-
-  /** Few wait for one: only then there is something to wait for. */
-  get settled(): Promise<void> {
-    this.#fate ??= Promise.withResolvers<void>()
-    return this.#fate.promise
-  }
-
-  settle(): void {
-    this.#fate?.resolve()
-  }
-}
-
-interface Sent {
-  readonly reference: Reference
-  readonly kind: Message['kind']
-  readonly key: string
-  readonly content: string
-  readonly window: Promise<Failure | undefined> | undefined
-  readonly part: KeptPart | undefined
-  readonly execution: OpenExecution | undefined
 }
 
 export class Intake {
