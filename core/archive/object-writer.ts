@@ -39,7 +39,7 @@ export interface FinishedObject {
   readonly index: Buffer
 }
 
-/** Frames of this size compress within a tenth as well as whole objects, and one is a few kilobytes to read. */
+/** The benchmark's spans came to 4.4 % in frames of this size, 5.2 % in half and 3.6 % in twice it; one is a few kilobytes to read. */
 const FRAME_BYTES = 128 * 1024
 const ZSTD = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
 const GZIP = { level: 1 }

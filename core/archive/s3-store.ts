@@ -31,7 +31,7 @@ export interface S3Options {
 
 /** What is larger goes up in parts of this size; S3 takes none below 5 MiB. */
 const PART_BYTES = 16 * 1024 * 1024
-/** Beside the first attempt, for what passes in a moment; whoever puts an object tries again after that. */
+/** With the first one, for what passes in a moment; whoever puts an object tries again after that. */
 const ATTEMPTS = 3
 /** What no waiting mends, and only whoever configures it. */
 const WRONG: Readonly<Record<string, string>> = {
