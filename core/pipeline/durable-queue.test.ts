@@ -596,6 +596,19 @@ t.test('what memory lets go of comes from the disk, also where that was read bey
   )
 })
 
+t.test('stopping does not wait until a disk that could not be read is asked again', async (t) => {
+  const disk = new MemoryStorage()
+  const first = await run(disk)
+  await first.entry.consume(one(1), 0)
+  await first.crash()
+  const { queue, log, settings } = await run(disk)
+  log.fault = new Error('EIO')
+  await turn()
+  t.match(settings.lines, [{ level: 'error', message: /does not give back/ }])
+  await queue.stop(never) // the clock stands still: it would wait for ever
+  t.notOk(log.isOpen)
+})
+
 t.test('a record that is no batch is left where it is, and holds up nothing', async (t) => {
   const disk = new MemoryStorage()
   const log = await disk.open('queue')

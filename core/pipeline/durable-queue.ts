@@ -65,6 +65,8 @@ export class DurableQueue implements Lifecycle {
   #behind = true
   #cursor: Position = 0
   #reading: Promise<void> | undefined
+  /** Ends the pause before the disk is asked again. */
+  #askAgain: (() => void) | undefined
   /** Whether the disk did not give back the last page, did not note what was released last, did not take what came last. */
   #unreadable = false
   #unnoted = false
@@ -130,6 +132,7 @@ export class DurableQueue implements Lifecycle {
     this.#courier.stop()
     for (const wake of this.#waiting.splice(0)) wake()
     await this.#until(abort, () => this.#busy === 0)
+    this.#askAgain?.()
     await this.#reading
     if (this.#items > 0 || !this.#idle()) {
       const items = this.#behind ? 'not all counted' : this.#items
@@ -343,14 +346,23 @@ export class DurableQueue implements Lifecycle {
         this.#logger.error({ reason: messageOf(cause) }, 'the disk does not give back what waits in the queue: trying again every second')
       this.#unreadable = true
       this.#quiet()
-      if (this.#stopping) return
-      await new Promise<void>((resolve) => this.#clock.after(READ_AGAIN_MS, resolve))
+      if (!this.#stopping) await this.#pause(READ_AGAIN_MS)
       return
     }
     this.#unreadable = false
     this.#behind = page.records.length > 0 || this.#cursor !== Infinity
     this.#cursor = Math.min(this.#cursor, page.next)
     for (const { position, bytes } of page.records) this.#restore(position, bytes)
+  }
+
+  /** Settles after `ms`, or as soon as the queue stops. */
+  async #pause(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const timer = this.#clock.after(ms, resolve)
+    this.#askAgain = resolve
+    await promise
+    timer.cancel()
+    this.#askAgain = undefined
   }
 
   #restore(position: Position, bytes: Uint8Array): void {
