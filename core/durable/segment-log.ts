@@ -28,6 +28,8 @@ export interface SegmentLogOptions {
   readonly marksDelayMs?: number
   /** 32 bytes: new segments are encrypted with it, AES-256-GCM. Segments without encryption are read all the same. */
   readonly key?: Uint8Array
+  /** Told of what is found damaged, in records or runs of bytes, or cut off, in bytes, as `read` comes to it. What `open` finds it is not told of. */
+  readonly harmed?: (damaged: number, tornBytes: number) => void
 }
 
 /** Smaller segments would cost more in files than they hold. */
@@ -42,6 +44,7 @@ export class SegmentLog implements DurableLog {
   readonly #maxBytes: number
   readonly #expiry: Expiry
   readonly #disown: () => Promise<void>
+  readonly #harmed: (damaged: number, tornBytes: number) => void
   /** Oldest first; the last may be written to. */
   readonly #segments: Segment[]
   readonly #writer: Writer
@@ -61,6 +64,7 @@ export class SegmentLog implements DurableLog {
     this.#files = files
     this.#maxBytes = options.maxBytes
     this.#disown = disown
+    this.#harmed = options.harmed ?? (() => {})
     this.#segments = found.segments
     const segmentBytes = Math.min(options.segmentBytes ?? DEFAULT_SEGMENT_BYTES, options.maxBytes / 4, LARGEST_BYTES)
     const { clock = systemClock, maxAgeMs = Infinity, marksDelayMs = DEFAULT_MARKS_DELAY_MS, key } = options
@@ -188,8 +192,8 @@ export class SegmentLog implements DurableLog {
       this.#assertGone(segment, error),
     )
     if (page === undefined) return undefined
-    for (const [position, bytes] of page.damaged)
-      if (segment.wanted?.delete(position) === true) await this.#setAside(segment, bytes, position)
+    const damaged = [...page.damaged].filter(([position]) => segment.wanted?.delete(position) === true)
+    await this.#harm(segment, damaged)
     for (const position of page.expired) this.#letGo(segment, position)
     if (segment.wanted?.size === 0) this.#writer.wake()
     return page.records.length > 0 ? page : this.#readFrom(segment, page.next, maxBytes)
@@ -226,16 +230,21 @@ export class SegmentLog implements DurableLog {
   async #surveyNow(segment: Segment): Promise<void> {
     const bytes = await segment.read(0, segment.bytes)
     const found = survey(bytes, segment.base, segment.salt)
-    for (const [from, to] of found.damaged) await this.#setAside(segment, bytes.subarray(from, to), segment.base + from)
+    const damaged = found.damaged.map(([from, to]) => [segment.base + from, bytes.subarray(from, to)] as const)
+    await this.#harm(segment, damaged, found.tornBytes)
     for (const position of await readReleased(this.#folder, this.#files, segment)) found.lengths.delete(position)
-    this.#tornBytes += found.tornBytes
     segment.newestMs = found.newestMs
     segment.wanted = Wanted.of(found.lengths.keys(), segment.base)
     this.#expiry.drop()
     if (segment.wanted.size === 0) this.#writer.wake()
   }
 
-  async #setAside(segment: Segment, bytes: Uint8Array, position: Position): Promise<void> {
-    if (await setAside(this.#folder, this.#files, segment, bytes, position)) this.#damaged++
+  /** Each piece is set aside, and counted unless an earlier run has done so. */
+  async #harm(segment: Segment, pieces: readonly (readonly [Position, Uint8Array])[], tornBytes = 0): Promise<void> {
+    let damaged = 0
+    for (const [position, bytes] of pieces) if (await setAside(this.#folder, this.#files, segment, bytes, position)) damaged++
+    this.#damaged += damaged
+    this.#tornBytes += tornBytes
+    if (damaged > 0 || tornBytes > 0) this.#harmed(damaged, tornBytes)
   }
 }

@@ -1,6 +1,9 @@
+import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { type AnomalyModel, FEATURE_NAMES } from '../../core/anomaly/index.ts'
-import { type ConfigOf, otlp, type Service, type Storage, systemClock } from '../../core/index.ts'
+import { SegmentLog } from '../../core/durable/index.ts'
+import { type ConfigOf, otlp, type Service, type Storage, type StorageProvider, systemClock } from '../../core/index.ts'
 import { encodeTraces, lifecycleSuite, MemoryStorage, type PlainSpan, TestSettings } from '../../core/testing/index.ts'
 import { factory, schema } from './factory.ts'
 
@@ -25,7 +28,10 @@ const DEFAULTS: ConfigOf<typeof schema> = {
 class Settings extends TestSettings {
   storage?: Storage
 }
-async function modelOf(t: Test, storage?: MemoryStorage): Promise<{ readonly model: AnomalyModel; readonly settings: Settings }> {
+async function modelOf(
+  t: Test,
+  storage?: Pick<StorageProvider, 'open'>,
+): Promise<{ readonly model: AnomalyModel; readonly settings: Settings }> {
   const settings = new Settings('anomaly_model', systemClock)
   if (storage !== undefined) settings.storage = { open: (name) => storage.open(`extension.anomaly_model.${name}`) }
   const model = (await factory.create(DEFAULTS, service, settings)) as AnomalyModel
@@ -102,6 +108,38 @@ t.test('a saved model that cannot be read is said, and learned anew', async (t) 
   t.ok(Number.isNaN((await judge(model, 1, 500))[0]!))
   await warmUp(model, settings)
   t.ok((await judge(model, 1, 500))[0]! > 0)
+})
+
+const HARM = {
+  changed(file: string) {
+    const bytes = readFileSync(file)
+    bytes[bytes.length - 100]! ^= 1
+    writeFileSync(file, bytes)
+  },
+  cut: (file: string) => truncateSync(file, readFileSync(file).length - 100),
+}
+
+t.test('a saved model that the disk has damaged is said: nothing tells it from none that was ever saved', async (t) => {
+  for (const [name, harm] of Object.entries(HARM)) {
+    const folder = t.testdir({})
+    const saved = await SegmentLog.open(folder, { maxBytes: 2 ** 20 })
+    await saved.append([Buffer.alloc(1000)])
+    await saved.close()
+    harm(
+      join(
+        folder,
+        readdirSync(folder).find((file) => file.endsWith('.segment'))!,
+      ),
+    )
+    const log = await SegmentLog.open(folder, { maxBytes: 2 ** 20 })
+    const { model, settings } = await modelOf(t, { open: async () => log })
+    model.scorer('traces')
+    await model.start(NOW)
+    t.match(settings.lines, [{ level: 'warn', fields: { kind: 'traces' }, message: /damaged on disk: another one is trained/ }], name)
+    t.ok(Number.isNaN((await judge(model, 1, 500))[0]!))
+    await model.stop(NOW)
+    await log.close()
+  }
 })
 
 t.test('a disk that is full is said, and scoring goes on', async (t) => {

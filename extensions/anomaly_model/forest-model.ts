@@ -72,6 +72,7 @@ export class ForestModel implements AnomalyModel {
 
   async #load(kept: Kept, log: DurableLog): Promise<void> {
     kept.log = log
+    const { bytes } = log
     for (let from = 0; ;) {
       const { records, next } = await log.read(from, 1)
       if (records.length === 0) break
@@ -83,6 +84,9 @@ export class ForestModel implements AnomalyModel {
       }
       from = next
     }
+    // Once there is a model there always is one: it is released when the next one is there.
+    if (bytes > 0 && kept.position === undefined)
+      this.#settings.log.warn({ kind: kept.scorer.kind }, 'the saved model is damaged on disk: another one is trained')
   }
 
   #restore(scorer: Scorer, bytes: Uint8Array): void {

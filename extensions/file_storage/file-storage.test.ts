@@ -117,6 +117,37 @@ t.test('a folder that nobody uses any more is told, once everybody has opened th
   await made.stop()
 })
 
+t.test('what is found damaged or cut off when it is read is told then, and where the bytes are', async (t) => {
+  const directory = folderOf(t)
+  const first = await storage({ directory })
+  await first.made.start()
+  const log = await first.made.open('queue')
+  for (const text of ['first', 'second', 'third']) await log.append([Buffer.from(text)])
+  await first.made.stop()
+  const file = join(
+    directory,
+    'queue',
+    readdirSync(join(directory, 'queue')).find((name) => name.endsWith('.segment'))!,
+  )
+  const bytes = readFileSync(file)
+  bytes[bytes.indexOf('first')]! ^= 1
+  writeFileSync(file, bytes.subarray(0, -1))
+
+  const { made, settings } = await storage({ directory })
+  await made.start()
+  const { records } = await (await made.open('queue')).read(0, 1)
+  t.same(
+    records.map((record) => Buffer.from(record.bytes).toString()),
+    ['second'],
+  )
+  t.match(settings.lines.slice(1), [
+    { level: 'error', fields: { log: 'queue', damaged: 1 }, message: /set aside in its folder `damaged`/ },
+    { level: 'warn', fields: { log: 'queue', bytes: 36 }, message: /cut off/ },
+  ])
+  t.equal(readdirSync(join(directory, 'queue/damaged')).length, 1)
+  await made.stop()
+})
+
 t.test('with a key what is written cannot be read without it', async (t) => {
   const directory = folderOf(t)
   const key = Buffer.alloc(32, 7)

@@ -53,9 +53,12 @@ export class FileStorage implements StorageProvider {
     const untilMs = clock.monotonicMs() + parseDuration(timeout)
     for (;;) {
       try {
-        const log = await SegmentLog.open(folder, { maxBytes, clock, ...(this.#key === undefined ? {} : { key: this.#key }) })
+        const harmed = (damaged: number, tornBytes: number): void => this.#tellHarm(name, damaged, tornBytes)
+        const log = await SegmentLog.open(folder, { maxBytes, clock, harmed, ...(this.#key === undefined ? {} : { key: this.#key }) })
         this.#logs.set(name, log)
-        this.#tell(name, log)
+        const { bytes, damaged, tornBytes } = log
+        if (bytes > 0) this.#settings.log.info({ log: name, bytes }, 'an earlier run has left something here')
+        this.#tellHarm(name, damaged, tornBytes)
         return log
       } catch (error) {
         if (!(error instanceof InUseError) || clock.monotonicMs() >= untilMs) throw error
@@ -64,10 +67,10 @@ export class FileStorage implements StorageProvider {
     }
   }
 
-  #tell(name: string, { bytes, damaged }: SegmentLog): void {
-    if (bytes > 0) this.#settings.log.info({ log: name, bytes }, 'an earlier run has left something here')
-    if (damaged > 0)
-      this.#settings.log.error({ log: name, damaged }, 'damaged on disk: what could not be read is set aside in its folder `damaged`')
+  #tellHarm(name: string, damaged: number, tornBytes: number): void {
+    const { log } = this.#settings
+    if (damaged > 0) log.error({ log: name, damaged }, 'damaged on disk: what could not be read is set aside in its folder `damaged`')
+    if (tornBytes > 0) log.warn({ log: name, bytes: tornBytes }, 'the last write here was cut off, as a crash does: it is not read')
   }
 
   /** A folder that nobody asked for was somebody's whom the configuration does not name any more. */
