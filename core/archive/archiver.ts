@@ -5,6 +5,7 @@ import type { Batch } from '../batch.ts'
 import { RetryableError } from '../errors.ts'
 import { type DurableLog, FullError, type Position, type Storage } from '../storage.ts'
 import type { ArchiveTools } from './archive-tools.ts'
+import { bounded, takeBounded } from './bounded.ts'
 import { Filling, type SharedRecord } from './filling.ts'
 import type { Manifest } from './manifest.ts'
 import { MANIFEST_SUFFIX } from './places.ts'
@@ -72,11 +73,15 @@ export class Archiver {
     this.#look()
   }
 
-  async consume({ chunks, origin: { tenant } }: Batch): Promise<void> {
+  async consume(batch: Batch): Promise<void> {
     if (this.#stopping.signal.aborted) throw new RetryableError('the archive has been stopped')
     const { waitingBytes } = this
     if (waitingBytes > this.#options.maxWaitingBytes * 0.75 && this.#leaving.size === 0) this.#leaveLargest()
     if (waitingBytes > this.#options.maxWaitingBytes) throw new RetryableError('too much waits to be archived', { retryAfterMs: 1000 })
+    await takeBounded(batch, this.#tools.layout.encoding, (chunks) => this.#take(chunks, batch.origin.tenant))
+  }
+
+  async #take(chunks: readonly Uint8Array[], tenant: string): Promise<void> {
     const parts = chunks.flatMap((chunk) => byHour(chunk)).map(({ key, chunk }) => ({ filling: this.#beginIn(tenant, key), chunk }))
     let record: SharedRecord | undefined
     let isThere = false
@@ -227,11 +232,26 @@ export class Archiver {
     const parts = partsOf(bytes)
     const record: SharedRecord = { position, left: parts.length }
     for (const [belongs, chunk] of parts) {
+      // Another encoding may have been chosen since.
+      const { chunks, refused } = bounded(chunk, this.#tools.layout.encoding)
+      if (refused > 0) this.#sayUnwritable(refused)
+      record.left += chunks.length - (refused > 0 ? 0 : 1)
       const filling = fillings.get(belongs.object) ?? new Filling(belongs, this.#tools, true)
       fillings.set(belongs.object, filling)
-      filling.begin()
-      filling.end(Buffer.from(chunk), record)
+      for (const one of chunks) {
+        filling.begin()
+        filling.end(Buffer.from(one), record)
+      }
     }
+  }
+
+  /** Their record is never released: whoever configures this may choose otherwise. */
+  #sayUnwritable(spans: number): void {
+    const { encoding } = this.#tools.layout
+    this.#tools.log.error(
+      { spans },
+      `spans that waited are too large to be archived as ${encoding}; they stay in the storage, which is read at every start`,
+    )
   }
 
   /** Before the process ended, perhaps: then all that waits for it is in it. */

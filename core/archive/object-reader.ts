@@ -3,6 +3,7 @@
 import { gunzipSync, zstdDecompressSync } from 'node:zlib'
 import { fromJson, indexChunk, RequestEdits } from '../otlp/index.ts'
 import { ITEM_STRIDE, SPAN_TRACE_ID } from '../otlp/request-index.ts'
+import { MAX_FRAME_BYTES } from './bounded.ts'
 import { DATA_KEY_BYTES, FrameCipher } from './frame-cipher.ts'
 import { checksumOf, isSealed, type Manifest, manifestIn } from './manifest.ts'
 import { type MasterKey, UnwrapError } from './master-key.ts'
@@ -22,8 +23,6 @@ export class ArchiveError extends Error {
 }
 
 const CHANGED = 'was changed: its seal does not fit'
-/** A frame is at most so large before it is compressed: a request may be 64 MB, and a frame ends behind one. */
-const MAX_FRAME_BYTES = 160 * 1024 * 1024
 
 export class ObjectReader {
   readonly manifest: Manifest

@@ -4,6 +4,7 @@ import type { Batch } from '../batch.ts'
 import { RetryableError } from '../errors.ts'
 import { type Manifest, manifestIn } from './manifest.ts'
 import { newDataKey } from './master-key.ts'
+import { takeBounded } from './bounded.ts'
 import { type FinishedObject, ObjectWriter } from './object-writer.ts'
 import { beganMs, byTrace, type Part } from './partition.ts'
 import { indexChunk } from '../otlp/index.ts'
@@ -28,8 +29,12 @@ export class TraceArchiver {
     await this.#tools.store.check()
   }
 
-  async consume({ chunks, origin: { tenant } }: Batch): Promise<void> {
+  async consume(batch: Batch): Promise<void> {
     if (this.#isStopped) throw new RetryableError('the archive has been stopped')
+    await takeBounded(batch, this.#tools.layout.encoding, (chunks) => this.#take(chunks, batch.origin.tenant))
+  }
+
+  async #take(chunks: readonly Uint8Array[], tenant: string): Promise<void> {
     const parts = chunks.flatMap((chunk) => byTrace(chunk))
     const left = parts.values()
     const work = async (): Promise<void> => {
