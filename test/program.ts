@@ -29,15 +29,23 @@ export interface Way {
   readonly env?: NodeJS.ProcessEnv
 }
 
-/** Killed when the test ends, if it still runs. */
+/** Killed when the test ends, if it still runs, and when this process ends without having ended its tests. */
 export function start(t: Test, words: readonly string[], { node = [process.execPath], main = MAIN, env = process.env }: Way = {}): Program {
   const [command, ...before] = node
   const child = spawn(command!, [...before, main, ...words], { stdio: ['ignore', 'pipe', 'pipe'], env })
-  t.teardown(() => child.kill('SIGKILL'))
+  const kill = (): void => void child.kill('SIGKILL')
+  process.once('exit', kill)
   let text = ''
   const said = (): string => text
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
-  const ended = once(child, 'close').then(([code]) => code as number | null)
+  const ended = once(child, 'close').then(([code]) => {
+    process.off('exit', kill)
+    return code as number | null
+  })
+  t.teardown(async () => {
+    kill()
+    await ended
+  })
   const says = async (pattern: RegExp): Promise<void> => {
     while (!pattern.test(text)) {
       const more = [child.stdout, child.stderr].map((stream) => once(stream, 'data').then(() => false))
