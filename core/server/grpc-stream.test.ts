@@ -1,15 +1,17 @@
 // Streams of the gRPC door: what one may take, in what pieces its messages may come, and how it ends.
 
+import { constants } from 'node:http2'
 import type { ClientDuplexStream } from '@grpc/grpc-js'
 import { status } from '@grpc/grpc-js'
 import t, { type Test } from 'tap'
 import { TestClock } from '../testing/test-clock.ts'
 import { ByteBudget } from './byte-budget.ts'
 import { bareClient, frame, grpcClient, MIB, open, openGrpc } from './fixtures/grpc.ts'
+import { tokens } from './fixtures/tokens.ts'
 import type { GrpcDoorOptions } from './grpc-door.ts'
 
 const METHOD = '/test.Service/Talk'
-const LIMITS = { maxUnanswered: 8, maxWaitingBytes: 128 * 1024 } as const
+const LIMITS = { maxUnanswered: 8, maxWaitingBytes: 128 * 1024, writeTimeoutMs: 30_000 } as const
 
 interface Opened {
   readonly port: number
@@ -96,6 +98,52 @@ t.test('a client that does not read its answers is not read from', async (t) => 
   stream.resume()
   t.match(await ended, { code: status.OK })
   t.equal(answers.length, count)
+})
+
+t.test(
+  'a client that does not read is cut off, though its connection answers, and so is one that has only to read its answers',
+  async (t) => {
+    for (const count of [1000, 2]) {
+      const clock = new TestClock()
+      const { port, taken, budget } = await openStream(t, { clock }, 60_000)
+      const session = bareClient(t, port)
+      const call = open(session, { ':path': METHOD })
+      const closed = new Promise((resolve) => call.on('close', resolve))
+      // Without a listener for them nothing is read, and no room is given for more.
+      for (let i = 0; i < count; i++) call.write(frame(Buffer.alloc(1000)))
+      if (count === 2) call.end()
+      for (let before = -1; taken.length !== before || before < 2;) {
+        before = taken.length
+        await new Promise((resolve) => setTimeout(resolve, 50))
+      }
+      await clock.advance(29_000)
+      const pings = Promise.withResolvers<void>()
+      session.ping(() => pings.resolve())
+      await pings.promise
+      t.equal(call.closed, false, 'not before its time')
+      await clock.advance(2000)
+      await closed
+      t.equal(call.rstCode, constants.NGHTTP2_CANCEL)
+      t.equal(budget.usedBytes, 0)
+      session.ping(() => {})
+      t.equal(session.destroyed, false, 'other calls of the connection go on')
+    }
+  },
+)
+
+t.test('a stream whose sender is known no longer ends with UNAUTHENTICATED', async (t) => {
+  const clock = new TestClock()
+  const { authenticator, forget } = tokens()
+  const { port } = await openStream(t, { clock, authenticator })
+  const { stream, answers, ended } = talk(t, port)
+  stream.write(Buffer.from('hello'))
+  await until(() => answers.length === 1)
+  await clock.advance(61_000)
+  stream.write(Buffer.from('again'))
+  await until(() => answers.length === 2)
+  forget()
+  await clock.advance(61_000)
+  t.match(await ended, { code: status.UNAUTHENTICATED, details: /expired/ })
 })
 
 t.test('messages may come in any pieces, and be empty', async (t) => {

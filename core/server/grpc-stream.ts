@@ -3,7 +3,7 @@
 //
 //   Length-Prefixed-Message: compressed-flag(1) message-length(4, big-endian) message
 
-import { type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
+import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
 import type { Origin } from '../batch.ts'
 import type { Peer } from '../component.ts'
 import type { Encoding } from '../otlp/export-response.ts'
@@ -26,9 +26,11 @@ import {
 } from './grpc-exchange.ts'
 import { statusHeaders } from './grpc-status.ts'
 import type { Coding } from './headers.ts'
+import { loneHeaders } from './lone-headers.ts'
 import { NO_PEER, peerOf } from './peer.ts'
-import { type Refusal, tooLarge, tooSlow, unavailable } from './refusal.ts'
+import { type Refusal, tooLarge, tooSlow, unauthenticated, unavailable } from './refusal.ts'
 import type { ReadingBody } from './slow-bodies.ts'
+import { whileKnown } from './still-known.ts'
 
 /** What is said on one stream. */
 export interface StreamTalk {
@@ -42,6 +44,8 @@ export interface StreamLimits {
   readonly maxUnanswered: number
   /** Answers that are not read yet: past it nothing more is read. */
   readonly maxWaitingBytes: number
+  /** How long a client that is not read from any more, or to whom all was said, may take to read its answers. */
+  readonly writeTimeoutMs: number
 }
 
 const STOPPING: Refusal = unavailable('this receiver stops')
@@ -59,6 +63,9 @@ export class GrpcStream extends Exchange {
   #part: Part | undefined
   #number = 0
   #unanswered = 0
+  /** Runs while answers wait that are not read. */
+  #stalled: { cancel(): void } | undefined
+  #forget: () => void = () => {}
   /** How it ends, once that is known: then nothing more is taken. */
   #ending: Refusal | 'ok' | undefined
 
@@ -68,7 +75,11 @@ export class GrpcStream extends Exchange {
     this.#stream = stream
     this.#talker = talker
     this.#limits = limits
-    stream.on('close', () => this.#finish('ok'))
+    stream.on('close', () => {
+      this.#stalled?.cancel()
+      this.#forget()
+      this.#finish('ok')
+    })
   }
 
   begin(headers: IncomingHttpHeaders, rawHeaders: readonly string[]): void {
@@ -85,6 +96,7 @@ export class GrpcStream extends Exchange {
       stream.on('data', (piece: Buffer) => this.#read(piece))
       stream.on('end', () => this.#finish(this.#part === undefined && this.#prefix === undefined ? 'ok' : BROKEN))
       stream.on('drain', () => this.#resume())
+      this.#forget = whileKnown(this.desk, loneHeaders(rawHeaders), this.peer, (message) => this.#finish(unauthenticated(message)))
       if (this.desk.closing) this.finish()
     })
   }
@@ -161,14 +173,29 @@ export class GrpcStream extends Exchange {
   }
 
   #pause(): void {
-    const { maxUnanswered, maxWaitingBytes } = this.#limits
-    if (this.#unanswered >= maxUnanswered || this.#stream.writableLength > maxWaitingBytes) this.#stream.pause()
+    if (this.#unanswered >= this.#limits.maxUnanswered || this.#isFull) this.#stream.pause()
   }
 
   #resume(): void {
-    const { maxUnanswered, maxWaitingBytes } = this.#limits
-    if (this.#stream.isPaused() && this.#unanswered <= maxUnanswered / 2 && this.#stream.writableLength <= maxWaitingBytes)
-      this.#stream.resume()
+    const isFull = this.#isFull
+    if (isFull) this.#awaitReader()
+    else if (this.#ending === undefined) this.#hasRead()
+    if (this.#stream.isPaused() && this.#unanswered <= this.#limits.maxUnanswered / 2 && !isFull) this.#stream.resume()
+  }
+
+  /** Its own pings keep its connection for as long as it likes. */
+  #awaitReader(): void {
+    const stream = this.#stream
+    this.#stalled ??= this.desk.clock.after(this.#limits.writeTimeoutMs, () => stream.close(constants.NGHTTP2_CANCEL))
+  }
+
+  #hasRead(): void {
+    this.#stalled?.cancel()
+    this.#stalled = undefined
+  }
+
+  get #isFull(): boolean {
+    return this.#stream.writableLength > this.#limits.maxWaitingBytes
   }
 
   #finish(how: Refusal | 'ok'): void {
@@ -188,6 +215,7 @@ export class GrpcStream extends Exchange {
     if (this.#talk === undefined || this.isGone) return
     this.#connection.wrote()
     this.#stream.end()
+    this.#awaitReader()
   }
 
   #sendStatus(): void {

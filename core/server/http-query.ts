@@ -8,20 +8,27 @@ import type { Encoding } from '../otlp/export-response.ts'
 import { writeContent, writeRefusal } from './answer.ts'
 import type { Desk } from './desk.ts'
 import { Exchange } from './exchange.ts'
+import { loneHeaders } from './lone-headers.ts'
 import { peerOf } from './peer.ts'
 import type { Refusal } from './refusal.ts'
 import type { Content, Speech } from './speech.ts'
+import { whileKnown } from './still-known.ts'
+
+/** How long a reader may take for what is left when its stream ends. */
+const LAST_READING_MS = 10_000
 
 /** Answers one GET, once, now or later. */
 export type HttpAnswerer = (query: HttpQuery) => void
 
-/** An answer without an end of its own. It ends when the reader goes, and when the door stops. */
+/** An answer without an end of its own. It ends when the reader goes or is known no longer, and when the door stops. */
 export interface EventStream {
   /** Text that is already framed as events. */
   write(text: string): void
   /** Bytes that the reader has not taken yet: whoever writes keeps them within bounds. */
   readonly waitingBytes: number
   end(): void
+  /** For a reader that does not read: what waits for it is lost. */
+  cut(): void
 }
 
 export class HttpQuery extends Exchange {
@@ -72,13 +79,21 @@ export class HttpQuery extends Exchange {
       get waitingBytes() {
         return response.writableLength
       },
-      end: () => void response.end(),
+      end: () => {
+        response.end()
+        if (response.writableLength > 0) last ??= this.desk.clock.after(LAST_READING_MS, () => stream.cut())
+      },
+      cut: () => void response.destroy(),
     }
+    let last: { cancel(): void } | undefined
     response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store', Connection: 'close' })
     response.flushHeaders()
     const open = { finish: (): void => stream.end() }
     streams.add(open)
+    const forget = whileKnown(this.desk, loneHeaders(this.#request.rawHeaders), this.peer, open.finish)
     response.once('close', () => {
+      forget()
+      last?.cancel()
       streams.delete(open)
       if (this.end()) onEnd()
     })

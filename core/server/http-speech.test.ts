@@ -5,7 +5,9 @@ import t, { type Test } from 'tap'
 import { systemClock } from '../clock.ts'
 import { type Endpoint, endpointOf } from '../endpoint.ts'
 import { UnauthenticatedError } from '../errors.ts'
+import { TestClock } from '../testing/test-clock.ts'
 import { ByteBudget } from './byte-budget.ts'
+import { tokens } from './fixtures/tokens.ts'
 import { HttpDoor, type HttpDoorOptions } from './http-door.ts'
 import type { EventStream } from './http-query.ts'
 import type { Speech } from './speech.ts'
@@ -99,6 +101,41 @@ t.test('a stream of events ends with its reader', async (t) => {
   going.abort()
   await ended
   t.doesNotThrow(() => stream!.write('data: 2\n\n'), 'what is written to nobody is nobody’s fault')
+})
+
+t.test('a stream of events ends when its reader is known no longer', async (t) => {
+  const clock = new TestClock()
+  const { authenticator, forget } = tokens()
+  const ended = Promise.withResolvers<void>()
+  const url = await open(t, (door) => door.get('/events', (query) => query.stream(ended.resolve).write(':\n\n'), lines), {
+    clock,
+    authenticator,
+  })
+  const reader = (await fetch(`${url}/events`)).body!.getReader()
+  await reader.read()
+  await clock.advance(61_000)
+  t.equal(await Promise.race([ended.promise, sleep(20, 'open')]), 'open')
+  forget()
+  await clock.advance(61_000)
+  t.equal((await reader.read()).done, true)
+  await ended.promise
+})
+
+t.test('a reader that does not take what is left when its stream ends is cut off', async (t) => {
+  const clock = new TestClock()
+  let stream: EventStream | undefined
+  const ended = Promise.withResolvers<void>()
+  const url = await open(t, (door) => door.get('/events', (query) => (stream = query.stream(ended.resolve)), lines), { clock })
+  await fetch(`${url}/events`)
+  while (stream!.waitingBytes < 1_000_000) {
+    stream!.write('x'.repeat(1_000_000))
+    await sleep(5)
+  }
+  stream!.end()
+  await clock.advance(9000)
+  t.equal(await Promise.race([ended.promise, sleep(20, 'open')]), 'open')
+  await clock.advance(2000)
+  await ended.promise
 })
 
 t.test('what a slow reader has not taken can be told, and a door that stops ends its streams', async (t) => {

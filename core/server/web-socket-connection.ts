@@ -78,6 +78,8 @@ export class WebSocketConnection implements Line {
   #stalledMs: number | undefined
   #corked = false
   #leaving = false
+  /** What is said once everything is answered. */
+  #goodbye: readonly [code: number, reason: string] | undefined
   #isGone = false
 
   constructor(frames: WebSocket, socket: Socket, tools: ConnectionTools, gone: () => void) {
@@ -116,10 +118,11 @@ export class WebSocketConnection implements Line {
   }
 
   /** Takes no more; ends when everything is answered. */
-  leave(): void {
+  leave(code: number = GOING_AWAY, reason = 'this receiver stops'): void {
     if (this.#leaving) return
     this.#leaving = true
-    if (this.#unanswered === 0) this.#close(GOING_AWAY, 'this receiver stops')
+    this.#goodbye = [code, reason]
+    if (this.#unanswered === 0) this.#close(code, reason)
   }
 
   /** What it has sent and has no answer yet stays on its way. */
@@ -168,7 +171,7 @@ export class WebSocketConnection implements Line {
     if (this.#isGone) return this.#settle()
     this.send(answer)
     this.#resume()
-    if (this.#leaving && this.#unanswered === 0) this.#close(GOING_AWAY, 'this receiver stops')
+    if (this.#goodbye !== undefined && this.#unanswered === 0) this.#close(...this.#goodbye)
   }
 
   /** Bytes have come. */

@@ -7,6 +7,7 @@ import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
 import { type Clock, systemClock } from '../clock.ts'
 import { TestClock } from '../testing/index.ts'
+import { tokens } from './fixtures/tokens.ts'
 import { ByteBudget, createWebSocketDoor, formatListenAddress, type Talk, type WebSocketDoor, type WebSocketDoorOptions } from './index.ts'
 
 interface Opened {
@@ -242,6 +243,27 @@ t.test('who does not answer a ping is cut off, who does stays, and who is silent
   }
   t.equal(await left, 1001)
   t.equal(listens.readyState, WebSocket.OPEN, 'whoever listens may be silent')
+})
+
+t.test('who is known no longer is answered, and then sent away', async (t) => {
+  const clock = new TestClock()
+  const { authenticator, forget } = tokens()
+  const { url, door, hold, release, taken } = await open(t, { clock, authenticator, pingIntervalMs: 600_000 })
+  const socket = await client(t, url)
+  const answered = once(socket, 'message')
+  const closed = once(socket, 'close')
+  await clock.advance(61_000)
+  t.equal(door.connections, 1)
+  hold()
+  socket.send('hello')
+  while (taken.length === 0) await new Promise((resolve) => setTimeout(resolve, 2))
+  forget()
+  await clock.advance(61_000)
+  release()
+  t.equal(textOf(await answered), '5')
+  const [code, reason] = await closed
+  t.equal(code, 1008)
+  t.match(String(reason), /known no longer/)
 })
 
 t.test('a message counts as it comes, and one that never ends is given up', async (t) => {

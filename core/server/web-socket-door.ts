@@ -20,6 +20,7 @@ import { loneHeaders } from './lone-headers.ts'
 import { peerOf } from './peer.ts'
 import { badRequest, type Refusal, unauthenticated, unavailable, unknownPath } from './refusal.ts'
 import type { ServerTls } from './server-tls.ts'
+import { whileKnown } from './still-known.ts'
 import { type ConnectionLimits, MAX_CLOSE_MS, type Talker, WebSocketConnection } from './web-socket-connection.ts'
 
 export interface WebSocketDoorOptions extends Guard, ConnectionLimits {
@@ -44,6 +45,8 @@ const LOOK_EVERY_MS = 1000
 const SPARE_CONNECTIONS = 256
 /** A page cannot set headers: its token comes as one more subprotocol. */
 const BEARER = 'bearer.'
+/** A policy is violated: the next connection needs another token. */
+const NOT_KNOWN = 1008
 /** A message in pieces may have so many; each takes memory beside its bytes. */
 const MAX_PIECES = 16_384
 
@@ -163,14 +166,15 @@ export class WebSocketDoor {
     if ('httpStatus' in refusal) return refuse(socket, refusal)
     if (this.#closing) return refuse(socket, unavailable('this receiver stops'))
     if (socket.destroyed) return
-    const { budget, clock } = this.#options
     const talker = talkerOf(request, this.#paths)!
     this.#frames.handleUpgrade(request, socket, head, (frames) => {
-      const connection = new WebSocketConnection(frames, socket as Socket, { ...this.#options, budget, clock }, () => {
+      const connection = new WebSocketConnection(frames, socket as Socket, this.#options, () => {
         this.#connections.delete(connection)
         this.#left()
       })
       this.#connections.add(connection)
+      const unknown = (): void => connection.leave(NOT_KNOWN, 'whoever opened this connection is known no longer')
+      socket.once('close', whileKnown(this.#options, credentialsOf(request), peerOf(socket, socket), unknown))
       connection.begin(talker(refusal, connection))
     })
   }

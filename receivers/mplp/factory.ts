@@ -67,6 +67,7 @@ const GRPC = {
     },
     max_unanswered: door.max_unanswered as typeof door.max_unanswered,
     max_waiting_bytes: door.max_waiting_bytes as typeof door.max_waiting_bytes,
+    write_timeout: door.write_timeout as typeof door.write_timeout,
   },
 } as const
 export type GrpcConfig = ConfigOf<typeof GRPC>

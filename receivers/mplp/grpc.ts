@@ -1,7 +1,7 @@
 // The gRPC door of receiver `mplp`: service `mplp.v1.TraceProtocol`, on the executions that the HTTP door has, too.
 
 import { acksOf, ackOf, type Executions, GRPC_METHODS, MessageQueue, messagesIn, oneMessageIn } from '../../core/executions/index.ts'
-import type { Settings } from '../../core/index.ts'
+import { parseDuration, type Settings } from '../../core/index.ts'
 import {
   badRequest,
   type ByteBudget,
@@ -48,7 +48,11 @@ export async function openGrpc(grpc: GrpcConfig, config: MplpConfig, tools: Grpc
     ...(config.max_connections === undefined ? {} : { maxConnections: config.max_connections }),
   })
   door.method(GRPC_METHODS.send, (body, exchange) => send(body, exchange, executions, config.max_messages))
-  const limits = { maxUnanswered: grpc.max_unanswered, maxWaitingBytes: grpc.max_waiting_bytes }
+  const limits = {
+    maxUnanswered: grpc.max_unanswered,
+    maxWaitingBytes: grpc.max_waiting_bytes,
+    writeTimeoutMs: parseDuration(grpc.write_timeout),
+  }
   door.stream(
     GRPC_METHODS.exchange,
     (origin) => {

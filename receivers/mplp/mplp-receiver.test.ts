@@ -4,6 +4,7 @@ import { createHmac } from 'node:crypto'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import {
+  type Clock,
   type Origin,
   PermanentError,
   RetryableError,
@@ -53,8 +54,13 @@ interface Started {
   readonly receiver: MplpReceiver
 }
 
-async function open(t: Test, config: Partial<MplpConfig> = {}, extensions: Readonly<Record<string, object>> = {}): Promise<Started> {
-  const settings = new TestSettings('mplp', systemClock)
+async function open(
+  t: Test,
+  config: Partial<MplpConfig> = {},
+  extensions: Readonly<Record<string, object>> = {},
+  clock: Clock = systemClock,
+): Promise<Started> {
+  const settings = new TestSettings('mplp', clock)
   for (const [id, extension] of Object.entries(extensions)) settings.extensions.set(id, extension as never)
   const downstream = new CollectingConsumer()
   const next = { traces: downstream, metrics: downstream, logs: downstream }
@@ -274,6 +280,23 @@ t.test('what happens can be followed', async (t) => {
   t.notMatch(seen, /other/)
   await receiver.stop(new AbortController().signal)
   t.equal((await reader.read()).done, true, 'it ends with the receiver')
+})
+
+t.test('whoever follows and does not read is told nothing more, and is cut off', async (t) => {
+  const clock = new TestClock()
+  const { url } = await open(t, { executions: { ...CONFIG.executions, max_bytes: 100_000_000 } }, {}, clock)
+  const answer = await fetch(`${url}/executions/events`)
+  for (let run = 0; run < 20; run++) await post(url, text(start(String(run), { service_name: `${run}`.padEnd(900_000, 'x') })))
+  for (let beats = 0; beats < 3; beats++) await clock.advance(15_000)
+  const reader = answer.body!.getReader()
+  let seen = 0
+  await t.rejects(
+    async () => {
+      for (let piece = await reader.read(); !piece.done; piece = await reader.read()) seen += piece.value.length
+    },
+    { message: 'terminated' },
+  )
+  t.ok(seen < 20 * 900_000, `${seen} bytes`)
 })
 
 class Names implements ServerAuthenticator {

@@ -77,9 +77,14 @@ function follow(query: HttpQuery, mine: Sees, executions: Executions, clock: Clo
     }
   }
   const stopWatching = executions.watch(sees, (event) => write(framed(event)))
+  let before = 0
   const beat = (): { cancel(): void } =>
     clock.after(HEARTBEAT_MS, () => {
-      if (stream.waitingBytes === 0) stream.write(':\n\n')
+      const waiting = stream.waitingBytes
+      // Nothing was read for as long, and nothing more is written to a full buffer: what reads slowly is not as it was.
+      if (waiting > 0 && waiting === before) return stream.cut()
+      before = waiting
+      if (waiting === 0) stream.write(':\n\n')
       timer = beat()
     })
   let timer = beat()

@@ -36,7 +36,7 @@ const WEB_SOCKET: NonNullable<MplpConfig['websocket']> = {
 const CONFIG: MplpConfig = {
   endpoint: '127.0.0.1:0',
   websocket: WEB_SOCKET,
-  grpc: { endpoint: '127.0.0.1:0', max_concurrent_streams: 100, max_unanswered: 4, max_waiting_bytes: 1_000_000 },
+  grpc: { endpoint: '127.0.0.1:0', max_concurrent_streams: 100, max_unanswered: 4, max_waiting_bytes: 1_000_000, write_timeout: '30s' },
   executions: { max_open: 1000, max_bytes: 10_000_000, timeout: '1h', late_start_wait: '1s', remembered_ends: 1000 },
   remember: { messages: 1000, for: '10m' },
   metrics: { identity: 'execution', window: '1ms' },
