@@ -12,6 +12,7 @@ export const factory: ConnectorFactory<ArchiveSchema> = defineConnector({
   check: archiveFaults,
   async create(config, next, settings) {
     const { ArchivalRecords } = await import('./archival-records.ts')
+    // oxlint-disable-next-line no-restricted-imports -- a door of core, loaded when it is used
     const { openArchive } = await import('../../core/archive/index.ts')
     const records = new ArchivalRecords(next, settings)
     return openArchive(config, settings, (manifest, store) => records.tell(manifest, store.name))

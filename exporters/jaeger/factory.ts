@@ -32,6 +32,7 @@ export const factory: ExporterFactory<JaegerSchema> = defineExporter({
   schema,
   check: grpcClientFaults,
   async create(config, settings) {
+    // oxlint-disable-next-line no-restricted-imports -- a door of core, loaded when it is used
     const { GrpcExporter } = await import('../../core/client/index.ts')
     if (config.protocol === 'otlp') return new GrpcExporter(config, settings)
     const { API_V2 } = await import('./api-v2.ts')

@@ -10,6 +10,7 @@ export const factory: ExporterFactory<typeof grpcClientSchema> = {
   schema: grpcClientSchema,
   check: grpcClientFaults,
   async create(config, settings) {
+    // oxlint-disable-next-line no-restricted-imports -- a door of core, loaded when it is used
     const { GrpcExporter } = await import('../../core/client/index.ts')
     return new GrpcExporter(config, settings)
   },

@@ -10,6 +10,7 @@ export const factory: ExporterFactory<ArchiveSchema> = defineExporter({
   schema: archiveSchema,
   check: archiveFaults,
   async create(config, settings) {
+    // oxlint-disable-next-line no-restricted-imports -- a door of core, loaded when it is used
     const { openArchive } = await import('../../core/archive/index.ts')
     return openArchive(config, settings, async () => {})
   },

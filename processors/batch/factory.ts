@@ -47,6 +47,7 @@ export const factory: ProcessorFactory<typeof schema> = defineProcessor({
     return [{ path: ['send_batch_max_size'], message: `is ${max}, but must be 0 or at least send_batch_size, which is ${size}` }]
   },
   async create(config, next, settings) {
+    // oxlint-disable-next-line no-restricted-imports -- a door of core, loaded when it is used
     const { Batcher } = await import('../../core/index.ts')
     const { meter } = settings
     const size = meter.histogram('otelcol_processor_batch_batch_send_size', '{item}', 'Number of items in a batch that left.', SIZES)
