@@ -552,6 +552,20 @@ t.test('what is forgotten before its time is counted', async (t) => {
   t.equal(bench.settings.counters['millrace_protocol_forgotten_early'], 2, 'whose time was over is not')
 })
 
+t.test('a sender whose messages are very many does not push out what others have sent, also on disk', async (t) => {
+  const storage = new MemoryStorage()
+  const of = (subject: string): Origin => ({ ...ANONYMOUS, subject })
+  const bench = await started(t, { remember: { messages: 10, for: '10m' } }, storage)
+  const rare = metrics(1)
+  const statuses = async (at: Bench, message: Fields): Promise<unknown> =>
+    (await at.send([message], of('quiet'))).map(({ answer }) => answer.status)
+  t.same(await statuses(bench, rare), ['accepted'])
+  for (let run = 2; run < 60; run++) await bench.send([metrics(run)], of('loud'))
+  t.same(await statuses(bench, rare), ['duplicate'])
+  closeAll(storage)
+  t.same(await statuses(await started(t, {}, storage), rare), ['duplicate'])
+})
+
 t.test('records of what is done go as others come', async (t) => {
   const storage = new MemoryStorage()
   const bench = await started(t, { remember: { messages: 10, for: '10m' } }, storage)

@@ -8,15 +8,17 @@
 //   2  an end:  { "x": ids, "r": realm, "seen": [[key, digest] …] }: its span was taken downstream
 //   3  a message that adds to no execution:  { "seen": [[key, digest]] }
 //
-// A part is released when its execution has ended; an end and a message, when as many came after it as are remembered.
+// A part is released when its execution has ended; an end and a message, when its messages would be forgotten.
 
 import type { Clock } from '../clock.ts'
 import { readPart } from '../mplp/index.ts'
 import { Origins, type StoredOrigin, storedOriginOf } from '../pipeline/batch-record.ts'
 import type { DurableLog, Position } from '../storage.ts'
 import { type KeptPart, newPart, type OpenExecution } from './execution.ts'
+import { FairShare } from './fair-share.ts'
 import type { Journal } from './intake.ts'
 import type { KnownMessages } from './known-messages.ts'
+import { senderIn } from './message-key.ts'
 import type { ExecutionTable } from './table.ts'
 
 const PART = 1
@@ -50,20 +52,14 @@ export interface JournalOptions {
 
 export class DurableJournal implements Journal {
   readonly #log: DurableLog
-  readonly #mostSeen: number
-  readonly #seenForMs: number
-  readonly #clock: Clock
   readonly #unwritten: (reason: unknown) => void
-  /** Records that only say what was seen, oldest first. */
-  readonly #notes: { readonly position: Position; readonly messages: number; readonly atMs: number }[] = []
-  #noted = 0
+  /** Records that only say what was seen. */
+  readonly #notes: FairShare<Position, undefined>
 
   constructor(log: DurableLog, { mostSeen, seenForMs, clock, unwritten }: JournalOptions) {
     this.#log = log
-    this.#mostSeen = mostSeen
-    this.#seenForMs = seenForMs
-    this.#clock = clock
     this.#unwritten = unwritten
+    this.#notes = new FairShare({ most: mostSeen, forMs: seenForMs, clock, forgotten: (position) => this.#release(position) })
   }
 
   /** Fills the table and the memory of messages with what an earlier run left. Settles with how many records could not be read. */
@@ -98,7 +94,7 @@ export class DurableJournal implements Journal {
   async end({ id, realm, parts }: OpenExecution): Promise<void> {
     const seen = parts.filter(({ accepted }) => accepted).map(({ key, content }): Seen => [key, content])
     try {
-      this.#note(await this.#log.append(encode(END, { x: id, ...(realm === '' ? {} : { r: realm }), seen })), seen.length)
+      this.#note(await this.#log.append(encode(END, { x: id, ...(realm === '' ? {} : { r: realm }), seen })), seen)
     } catch (error) {
       this.#unwritten(error)
     }
@@ -106,7 +102,8 @@ export class DurableJournal implements Journal {
   }
 
   async seen(key: string, content: string): Promise<void> {
-    this.#note(await this.#log.append(encode(SEEN, { seen: [[key, content]] })), 1)
+    const seen: readonly Seen[] = [[key, content]]
+    this.#note(await this.#log.append(encode(SEEN, { seen })), seen)
   }
 
   #restore(position: Position, record: Uint8Array, origins: Origins, table: ExecutionTable, known: KnownMessages): void {
@@ -123,7 +120,7 @@ export class DurableJournal implements Journal {
       known.accept(k, c)
       return
     }
-    this.#note(position, head.seen!.length)
+    this.#note(position, head.seen!)
     if (bytes[0] !== END) return
     const open = table.get(realm, head.x!)
     for (const part of open?.parts ?? []) this.#release(part.position!)
@@ -131,18 +128,8 @@ export class DurableJournal implements Journal {
     else table.end(open)
   }
 
-  #note(position: Position, messages: number): void {
-    const atMs = this.#clock.monotonicMs()
-    this.#notes.push({ position, messages, atMs })
-    this.#noted += messages
-    let forgotten = 0
-    for (const note of this.#notes) {
-      if (this.#noted <= this.#mostSeen && note.atMs + this.#seenForMs > atMs) break
-      forgotten++
-      this.#noted -= note.messages
-      this.#release(note.position)
-    }
-    if (forgotten > 0) this.#notes.splice(0, forgotten)
+  #note(position: Position, seen: readonly Seen[]): void {
+    this.#notes.set(senderIn(seen[0]?.[0] ?? ''), position, undefined, seen.length)
   }
 
   /** What is not released comes back after a restart, and is then released: nothing is lost by it. */

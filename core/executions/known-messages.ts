@@ -1,10 +1,11 @@
 // Which messages were accepted: a sender that got no answer sends again, and the copy must change nothing. Whoever takes messages asks here first.
 
-import { LRUCache } from 'lru-cache'
 import type { Clock } from '../clock.ts'
+import { FairShare } from './fair-share.ts'
+import { senderIn } from './message-key.ts'
 
 export interface KnownOptions {
-  /** Messages that are remembered at most; the one that was asked for longest ago is forgotten first. */
+  /** Messages that are remembered at most; of the sender with more than its share, the one that was asked for longest ago is forgotten first. */
   readonly most: number
   readonly forMs: number
   readonly clock: Clock
@@ -19,32 +20,24 @@ export interface BeingTaken {
 }
 
 export class KnownMessages {
-  readonly #accepted: LRUCache<string, string>
+  readonly #accepted: FairShare<string, string>
   readonly #taking = new Map<string, BeingTaken>()
 
   constructor({ most, forMs, clock, forgotten }: KnownOptions) {
-    this.#accepted = new LRUCache<string, string>({
-      max: most,
-      ttl: forMs,
-      perf: { now: () => clock.monotonicMs() },
-      ttlResolution: 0,
-      ...(forgotten === undefined
-        ? {}
-        : { dispose: (_content, key, reason) => reason === 'evict' && this.#accepted.getRemainingTTL(key) > 0 && forgotten() }),
-    })
+    this.#accepted = new FairShare({ most, forMs, clock, forgotten: (_key, early) => early && forgotten?.() })
   }
 
   get size(): number {
-    return this.#accepted.size
+    return this.#accepted.weight
   }
 
   /** A digest of what the message said: the same key with another one is another message. */
   accepted(key: string): string | undefined {
-    return this.#accepted.get(key)
+    return this.#accepted.get(senderIn(key), key)
   }
 
   accept(key: string, content: string): void {
-    this.#accepted.set(key, content)
+    this.#accepted.set(senderIn(key), key, content)
   }
 
   /** Undefined where no copy of it is being taken just now. */

@@ -9,6 +9,13 @@ export function keyOf({ id, sender }: Message, { origin: { tenant, subject }, pr
   return JSON.stringify([tenant, sender === undefined ? subject : (proved ?? subject), sender, id ?? content])
 }
 
+const SENDER = /^\["(?:[^"\\]|\\.)*",(?:"(?:[^"\\]|\\.)*"|null)/
+
+/** Of a key: whose message it is, as far as that is proved. What a message calls its sender is not: anybody may call himself anything. */
+export function senderIn(key: string): string {
+  return SENDER.exec(key)?.[0] ?? ''
+}
+
 /**
  * A digest of what a message says. Of one that proves nothing it is that of its text: whoever repeats a message sends the same text, and canonical JSON takes a
  * tenth of what a message costs. Of others it is not of how they are written, nor of the proofs beside them, which may be new.
