@@ -244,6 +244,45 @@ t.test('what downstream cannot take is not accepted, and changes nothing', async
   t.equal(bench.downstream.dataPoints().length, 1)
 })
 
+t.test('what was taken of a message that must come again is not taken twice, whichever way was closed', async (t) => {
+  for (const closed of ['logs', 'traces', 'metrics'] as const) {
+    const bench = await started(t, { metrics: { identity: closed === 'metrics' ? 'service' : 'execution', window: '0s' } })
+    const { downstream } = bench
+    const consume = downstream.consume.bind(downstream)
+    let isClosed = true
+    const counts = { traces: 0, metrics: 0, logs: 0 }
+    downstream.consume = async (batch, deadlineMs) => {
+      if (batch.signal === closed && isClosed) throw new RetryableError('not now')
+      counts[batch.signal] += batch.count
+      return consume(batch, deadlineMs)
+    }
+    const begin = start(1)
+    const end = finish(1, {
+      final_status: { code: 'failed', message: 'no' },
+      errors: ['no money'],
+      performance_metrics: { cpu_usage_percent: 7 },
+    })
+    await bench.tell(begin)
+    const told = async (): Promise<unknown> => {
+      const answer = bench.tell(end)
+      await bench.clock.advance(10)
+      return answer
+    }
+    for (let again = 0; again < 3; again++) t.same(await told(), ['retry'], closed)
+    isClosed = false
+    t.same(await told(), ['accepted'])
+    t.same(await told(), ['duplicate'])
+    t.equal(counts.traces, 1, `${closed}: one span`)
+    t.ok(counts.logs > 0 && counts.metrics > 0)
+    const fresh = await started(t, { metrics: { identity: closed === 'metrics' ? 'service' : 'execution', window: '0s' } })
+    await fresh.tell(begin)
+    const answer = fresh.tell(end)
+    await fresh.clock.advance(10)
+    await answer
+    t.equal(fresh.downstream.count, counts.traces + counts.logs + counts.metrics, 'as much as where nothing was closed')
+  }
+})
+
 t.test('an execution that has begun twice has begun still when one of its starts is taken back', async (t) => {
   const bench = await started(t)
   await bench.tell(start(1))

@@ -27,6 +27,7 @@ import type { JsonObject, Rejection, Verdict } from '../trust/index.ts'
 import { accepted, duplicate, referenceTo, rejected, retry, type Told } from './answer.ts'
 import type { Departures } from './departures.ts'
 import { type KeptPart, newPart, type OpenExecution } from './execution.ts'
+import { HalfTaken } from './half-taken.ts'
 import { KnownFacts } from './known-facts.ts'
 import type { KnownMessages } from './known-messages.ts'
 import { contentOf, keyOf } from './message-key.ts'
@@ -95,10 +96,12 @@ interface Believed {
 export class Intake {
   readonly #tools: IntakeTools
   readonly #facts: KnownFacts
+  readonly #halfTaken: HalfTaken
 
   constructor(tools: IntakeTools) {
     this.#tools = tools
     this.#facts = new KnownFacts(tools.table)
+    this.#halfTaken = new HalfTaken(tools.clock)
   }
 
   /** An answer for each, in their order. Settles when all of them have their fate, at the latest about `deadlineMs` on the monotonic clock. */
@@ -168,8 +171,10 @@ export class Intake {
     const reversed = reversedIn(message, facts)
     if (reversed !== undefined) return rejected(referenceTo(message.whole), [reversed])
     if (id !== undefined && !table.hasRoom(open, message.kind)) return retry(referenceTo(message.whole), 'too many executions are open')
+    const taken = this.#halfTaken.of(key, content)
     let window: Promise<Failure | undefined> | undefined
-    const add = (...measured: Measured): void => void (window = measurements!.add(origin, deadlineMs, ...measured))
+    const add = (...measured: Measured): void =>
+      void (window = taken.has('window') ? undefined : measurements!.add(origin, deadlineMs, ...measured))
     const produced = outcomeOf(message, facts, {
       identity,
       window: measurements && { add },
@@ -180,10 +185,10 @@ export class Intake {
     const part = produced.part && newPart(key, content)
     const execution = part && table.add({ ...message, status: statusOf(message) }, { id: id!, realm, origin }, part, produced.part)
     const { kind } = message
-    const taking = new Taking({ reference: referenceTo(message.whole), kind, key, content, window, part, execution })
+    const taking = new Taking({ reference: referenceTo(message.whole), kind, key, content, window, part, execution, taken })
     known.take(key, taking)
     const send = (signal: Signal, from: Origin, items: Items | undefined): void => {
-      const place = items && round.add(signal, from, items)
+      const place = items && !taken.has(signal) ? round.add(signal, from, items) : undefined
       if (place !== undefined) taking.places.push(place)
     }
     send('logs', origin, produced.logs)
@@ -200,7 +205,10 @@ export class Intake {
   #settle(taking: Taking): Told | Promise<Told> {
     const failure = failureOf(taking.places)
     if (taking.window === undefined) return this.#settleBy(taking, failure)
-    return taking.window.then((ofWindow) => this.#settleBy(taking, ofWindow ?? failure))
+    return taking.window.then((ofWindow) => {
+      taking.isWindowTaken = ofWindow === undefined
+      return this.#settleBy(taking, ofWindow ?? failure)
+    })
   }
 
   #settleBy(taking: Taking, failure: Failure | undefined): Told | Promise<Told> {
@@ -232,6 +240,7 @@ export class Intake {
     known.letGo(key)
     taking.settle()
     if (failure instanceof PermanentError) return rejected(reference, [{ path: '', message: failure.message }])
+    this.#halfTaken.add(taking)
     return retry(reference, failure.message, failure.retryAfterMs)
   }
 
