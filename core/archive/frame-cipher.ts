@@ -22,12 +22,13 @@ export interface ObjectIdentity {
 
 export class FrameCipher {
   readonly #key: Uint8Array
-  readonly #associated: Buffer
+  readonly #associated: Uint8Array
 
   /** `key` seals one object and nothing else, for nonces begin anew in each. */
   constructor(key: Uint8Array, { tenant, object }: ObjectIdentity) {
     this.#key = key
-    this.#associated = Buffer.from(`millrace archive 1\0${tenant}\0${object}`)
+    // Not in a buffer with others, which would live as long: an archive may hold many thousands of these.
+    this.#associated = new TextEncoder().encode(`millrace archive 1\0${tenant}\0${object}`)
   }
 
   seal(frame: Uint8Array, number: number, isLast: boolean): Buffer {

@@ -4,7 +4,7 @@
 // The bytes of a frame, before it is compressed, are whole requests: as `otlp_json` one in each line, as `otlp_proto` each with its length before it, u32, big-endian. Frames that are
 // not encrypted are members of gzip or frames of Zstandard: the whole object is read by `gzip -dc` or `zstd -dc`.
 
-import { createHash } from 'node:crypto'
+import { createHash, type Hash } from 'node:crypto'
 import { gzipSync, zstdCompressSync, constants } from 'node:zlib'
 import { indexChunk, type RequestIndex, toJson } from '../otlp/index.ts'
 import { ITEM_STRIDE, SPAN_TRACE_ID } from '../otlp/request-index.ts'
@@ -43,21 +43,23 @@ export interface FinishedObject {
 const FRAME_BYTES = 128 * 1024
 const ZSTD = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
 const GZIP = { level: 1 }
+const EMPTY = Buffer.alloc(0)
+/** What a frame takes beside its bytes: a buffer, its place. */
+const FRAME_OVERHEAD = 400
 
 export class ObjectWriter {
   readonly #options: ObjectOptions
   readonly #frameBytes: number
   readonly #cipher: FrameCipher | undefined
   readonly #index = new TraceIndexWriter()
-  readonly #traces = new Set<string>()
-  readonly #hash = createHash('sha256')
-  readonly #content = createHash('sha256')
+  /** Gone once it is closed: a long outage may keep many that are. */
+  #hash: Hash | undefined = createHash('sha256')
+  readonly #content: Hash | undefined
   readonly #frames: Uint8Array[] = []
   readonly #places: FramePlace[] = []
-  /** Of the frame that is being filled. */
-  #pieces: Uint8Array[] = []
-  #pieceBytes = 0
-  #ids = new Set<string>()
+  /** The frame that is being filled, in a buffer that has room for more. */
+  #filling: Buffer = EMPTY
+  #fillingBytes = 0
   #bytes = 0
   #rawBytes = 0
   #spans = 0
@@ -68,33 +70,46 @@ export class ObjectWriter {
   constructor(options: ObjectOptions) {
     this.#options = options
     this.#frameBytes = options.frameBytes ?? FRAME_BYTES
+    this.#content = options.keepsContent === true ? createHash('sha256') : undefined
     this.#cipher = options.dataKey && new FrameCipher(options.dataKey, options)
   }
 
   /** As it lies there by now, in bytes; what is in the last frame counts as it came. */
   get bytes(): number {
-    return this.#bytes + this.#pieceBytes
+    return this.#bytes + this.#fillingBytes
+  }
+  /** What it takes in memory, beside what every writer does: frames, the one that is being filled, and 20 to 30 bytes for every trace in a frame. */
+  get memoryBytes(): number {
+    return this.#bytes + this.#frames.length * FRAME_OVERHEAD + this.#filling.length + this.#index.bytes
   }
   get spans(): number {
     return this.#spans
   }
 
-  /** A valid traces request. It is kept, and must not change. */
+  /** A valid traces request, which is copied. */
   add(chunk: Uint8Array): void {
     // Not before the next one comes: the last frame is sealed as such.
-    if (this.#pieceBytes >= this.#frameBytes) this.#endFrame(false)
+    if (this.#fillingBytes >= this.#frameBytes) this.#endFrame(false)
     this.#look(indexChunk('traces', chunk))
-    if (this.#options.encoding === 'otlp_json') return this.#piece(Buffer.from(`${toJson('traces', chunk)}\n`))
-    this.#piece(lengthOf(chunk))
-    this.#piece(chunk)
+    if (this.#options.encoding === 'otlp_json') return this.#addLine(`${toJson('traces', chunk)}\n`)
+    this.#room(4 + chunk.length)
+    this.#filling.writeUInt32BE(chunk.length, this.#fillingBytes)
+    this.#filling.set(chunk, this.#fillingBytes + 4)
+    this.#fillingBytes += 4 + chunk.length
   }
 
-  /** May be called again where it rejected, because the key could not be wrapped. Nothing can be added any more. */
+  /** Nothing can be added any more: the last frame ends, and takes less memory. */
+  close(): void {
+    if (this.#checksum !== '') return
+    this.#endFrame(true)
+    this.#filling = EMPTY
+    this.#checksum = `sha256:${this.#hash!.digest('hex')}`
+    this.#hash = undefined
+  }
+
+  /** Closes it. May be called again, where its key could not be wrapped or it could not be put where it belongs. */
   async finish(writtenAt: Date): Promise<FinishedObject> {
-    if (this.#checksum === '') {
-      this.#endFrame(true)
-      this.#checksum = `sha256:${this.#hash.digest('hex')}`
-    }
+    this.close()
     const { object, tenant, encoding, compression, masterKey, dataKey, retention, complianceTags } = this.#options
     const index = this.#index.write(this.#places)
     const manifest: Omit<Manifest, 'seal'> = {
@@ -105,14 +120,14 @@ export class ObjectWriter {
       encoding,
       compression,
       spans: this.#spans,
-      traces: this.#traces.size,
+      traces: this.#index.traces,
       frames: this.#frames.length,
       first_time: timeText(this.#firstMs),
       last_time: timeText(this.#lastMs),
       raw_bytes: this.#rawBytes,
       bytes: this.#bytes,
       checksum: this.#checksum,
-      ...(this.#options.keepsContent === true ? { content: `sha256:${this.#content.copy().digest('hex')}` } : {}),
+      ...(this.#content === undefined ? {} : { content: `sha256:${this.#content.copy().digest('hex')}` }),
       index: { bytes: index.length, checksum: checksumOf(index) },
       ...(masterKey === undefined || dataKey === undefined
         ? {}
@@ -132,12 +147,8 @@ export class ObjectWriter {
 
   #look(index: RequestIndex): void {
     const { items, itemCount, bytes } = index
-    let before = ''
     for (let span = 0; span < itemCount; span++) {
-      const at = items[span * ITEM_STRIDE + SPAN_TRACE_ID]!
-      const id = bytes.toString('latin1', at, at + 16)
-      if (id !== before) this.#ids.add(id)
-      before = id
+      this.#index.add(bytes, items[span * ITEM_STRIDE + SPAN_TRACE_ID]!)
       const ms = beganMs(index, span)
       if (ms < this.#firstMs) this.#firstMs = ms
       if (ms > this.#lastMs) this.#lastMs = ms
@@ -145,42 +156,46 @@ export class ObjectWriter {
     this.#spans += itemCount
   }
 
-  #piece(bytes: Uint8Array): void {
-    this.#pieces.push(bytes)
-    this.#pieceBytes += bytes.length
-    this.#rawBytes += bytes.length
+  #addLine(line: string): void {
+    this.#room(Buffer.byteLength(line))
+    this.#fillingBytes += this.#filling.write(line, this.#fillingBytes)
+  }
+
+  /** Room for so many bytes behind what is there. */
+  #room(bytes: number): void {
+    const needed = this.#fillingBytes + bytes
+    if (needed <= this.#filling.length) return
+    const larger = Buffer.allocUnsafeSlow(Math.max(needed, Math.min(2 * this.#filling.length, 2 * this.#frameBytes)))
+    this.#filling.copy(larger, 0, 0, this.#fillingBytes)
+    this.#filling = larger
   }
 
   #endFrame(isLast: boolean): void {
-    const content = Buffer.concat(this.#pieces)
-    if (this.#options.keepsContent === true) this.#content.update(content)
+    const content = this.#filling.subarray(0, this.#fillingBytes)
+    this.#content?.update(content)
     const plain = compressed(content, this.#options.compression)
     const number = this.#frames.length
-    const frame = this.#cipher?.seal(plain, number, isLast) ?? plain
+    const frame = ownCopy(this.#cipher?.seal(plain, number, isLast) ?? plain)
     this.#places.push({ start: this.#bytes, length: frame.length, number, isLast })
-    this.#index.add(this.#ids, number)
-    for (const id of this.#ids) this.#traces.add(id)
-    this.#hash.update(frame)
+    this.#index.endFrame(number)
+    this.#hash!.update(frame)
     this.#frames.push(frame)
+    this.#rawBytes += this.#fillingBytes
     this.#bytes += frame.length
-    this.#pieces = []
-    this.#pieceBytes = 0
-    this.#ids = new Set()
+    this.#fillingBytes = 0
+    // One large request must not keep its room for those that come.
+    if (this.#filling.length > 2 * this.#frameBytes) this.#filling = EMPTY
   }
 }
 
-function lengthOf(bytes: Uint8Array): Buffer {
-  const length = Buffer.allocUnsafe(4)
-  length.writeUInt32BE(bytes.length)
-  return length
+function compressed(bytes: Buffer, compression: Compression): Buffer {
+  return compression === 'none' ? bytes : compression === 'gzip' ? gzipSync(bytes, GZIP) : zstdCompressSync(bytes, ZSTD)
 }
 
-/** In memory of its own size: what zlib makes lies in a larger buffer with others. */
-function compressed(bytes: Buffer, compression: Compression): Buffer {
-  if (compression === 'none') return bytes
-  const packed = compression === 'gzip' ? gzipSync(bytes, GZIP) : zstdCompressSync(bytes, ZSTD)
-  const own = Buffer.allocUnsafeSlow(packed.length)
-  packed.copy(own)
+/** In memory of its own size: what zlib and the cipher make lies in larger buffers with others. */
+function ownCopy(bytes: Buffer): Buffer {
+  const own = Buffer.allocUnsafeSlow(bytes.length)
+  bytes.copy(own)
   return own
 }
 

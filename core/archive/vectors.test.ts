@@ -14,9 +14,11 @@ t.test('a sealed frame', async (t) => {
 
 t.test('an index', async (t) => {
   const index = new TraceIndexWriter()
-  const id = (hex: string): string => Buffer.from(hex, 'hex').toString('latin1')
-  index.add([id('ff'.repeat(16)), id('0102030405060708090a0b0c0d0e0f10')], 0)
-  index.add([id('0102030405060708090a0b0c0d0e0f10')], 1)
+  const ids = Buffer.from(`${'ff'.repeat(16)}0102030405060708090a0b0c0d0e0f10`, 'hex')
+  for (const at of [0, 16, 0, 16, 16]) index.add(ids, at)
+  index.endFrame(0)
+  index.add(ids, 16)
+  index.endFrame(1)
   const bytes = index.write([
     { start: 0, length: 21, number: 0, isLast: false },
     { start: 21, length: 20, number: 1, isLast: true },
