@@ -14,8 +14,10 @@ import { type Sym, Symbols } from './symbols.ts'
 /** One scope of one resource: what its series share, and its metrics. */
 export interface ScopeEntry {
   readonly shared: SharedLabels
-  /** What `target_info` says of the resource; undefined where there is nothing to say. */
-  readonly target: Stream | undefined
+  /** What `target_info` says of the resource: see `target`. Undefined where nothing of it was taken yet, or there is nothing to say. */
+  target: Stream | undefined
+  /** What that is made of, until it is. */
+  about: readonly Attribute[] | undefined
   readonly metrics: Map<string, MetricEntry>
   /** Whether the table has it, and shall have its metrics. */
   isKept: boolean
@@ -81,7 +83,7 @@ export class StreamTable {
     return this.#owners >= this.#options.maxStreams * 2
   }
 
-  /** Where nothing may be added, a scope that is new is not remembered, and has no `target_info`. */
+  /** Where nothing may be added, a scope that is new is not remembered. */
   scope(index: RequestIndex, scope: number, nowMs: number, mayAdd = true): ScopeEntry {
     const { bytes, scopes, resources } = index
     const s = scope * column.ENVELOPE_STRIDE
@@ -90,7 +92,7 @@ export class StreamTable {
     const key = `${messageText(bytes, resources, r)}\0${messageText(bytes, scopes, s)}\0${url}`
     let entry = this.#scopes.get(key)
     if (entry === undefined) {
-      entry = this.#newScope(index, r, s, url, mayAdd)
+      entry = this.#newScope(index, r, s, url)
       if (mayAdd && !this.hasAllOwners) {
         entry.isKept = true
         this.#scopes.set(key, entry)
@@ -99,6 +101,14 @@ export class StreamTable {
     }
     entry.seenMs = nowMs
     return entry
+  }
+
+  /** Of a scope of which points were taken: what is refused has no `target_info`, and takes none of the room. */
+  target(scope: ScopeEntry, mayAdd: boolean): Stream | undefined {
+    if (scope.about === undefined || !mayAdd) return scope.target
+    scope.target = this.#target(scope.about, scope.shared)
+    scope.about = undefined
+    return scope.target
   }
 
   metric({ metrics, isKept }: ScopeEntry, index: RequestIndex, metric: number, nowMs: number): MetricEntry {
@@ -251,7 +261,7 @@ export class StreamTable {
     return familyOf(this.symbols, { name: named, type, help, unit: unitName(unit, strategy) }, isNative)
   }
 
-  #newScope(index: RequestIndex, r: number, s: number, schemaUrl: string, mayAdd: boolean): ScopeEntry {
+  #newScope(index: RequestIndex, r: number, s: number, schemaUrl: string): ScopeEntry {
     const { resources } = index
     const { constantLabels, resourceLabels } = this.#options
     const attributes = attributesIn(index, resources[r + column.ATTRS_FIRST]!, resources[r + column.ATTRS_END]!)
@@ -265,8 +275,7 @@ export class StreamTable {
       instance: one(SERVICE_INSTANCE),
       constant: constantLabels,
     }
-    const target = mayAdd ? this.#target(attributes, shared) : undefined
-    return { shared, target, metrics: new Map(), isKept: false, seenMs: 0 }
+    return { shared, target: undefined, about: attributes, metrics: new Map(), isKept: false, seenMs: 0 }
   }
 
   /** `target_info`: whoever has neither job nor instance could not be told apart, and whoever has nothing else has nothing to say. */

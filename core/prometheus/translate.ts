@@ -96,8 +96,10 @@ export class Translator {
   }
 
   /** Once in a while, at the time of the latest point, and never back in time. */
-  #target({ target }: ScopeEntry, timestampMs: number, taker: Taker): void {
-    if (target === undefined || timestampMs === 0) return
+  #target(scope: ScopeEntry, timestampMs: number, taker: Taker): void {
+    if (timestampMs === 0) return
+    const target = this.streams.target(scope, !this.#refusesMore || !this.streams.isFull)
+    if (target === undefined) return
     target.seenS = this.#nowS
     if (timestampMs < (this.#saidMs.get(target) ?? -Infinity) + TARGET_INFO_MS) return
     this.#saidMs.set(target, timestampMs)

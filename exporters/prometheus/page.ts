@@ -25,12 +25,12 @@ const compressed = promisify(gzip)
 export class Page {
   readonly #config: PrometheusConfig
   readonly #settings: Settings
-  readonly #families: () => readonly ShownFamily[]
+  readonly #families: (isUtf8: boolean) => readonly ShownFamily[]
   readonly #tls: ServerTls | undefined
   readonly #authenticator: ServerAuthenticator | undefined
   #server: Server | undefined
 
-  constructor(config: PrometheusConfig, settings: Settings, families: () => readonly ShownFamily[]) {
+  constructor(config: PrometheusConfig, settings: Settings, families: (isUtf8: boolean) => readonly ShownFamily[]) {
     const { clock, log } = settings
     this.#config = config
     this.#settings = settings
@@ -96,7 +96,7 @@ export class Page {
   }
 
   #body({ format, isUtf8 }: Wanted): Buffer {
-    const families = this.#families()
+    const families = this.#families(isUtf8)
     const { send_timestamps: timestamps } = this.#config
     if (format === 'protobuf') return protobufOf(families, isUtf8, timestamps)
     return Buffer.from(textOf(families, { isOpenMetrics: format === 'openmetrics', isUtf8, timestamps }))

@@ -238,6 +238,34 @@ t.test('labels that are one where names are escaped are one, or readers would re
   t.match(await page(), 'h{_name__="other"} 1\n')
 })
 
+t.test('metrics that have one name once it is escaped are one family, and of two types the first', async (t) => {
+  const { take, page, settings } = await shown(t, { translation_strategy: 'NoTranslation' })
+  const gauge = (name: string, asInt: number): object => ({
+    name,
+    gauge: { dataPoints: [{ timeUnixNano: at(1), asInt, attributes: attributes({ n: asInt }) }] },
+  })
+  await take([gauge('a.b', 1), gauge('a/b', 2)])
+  await take([{ name: 'a_b', sum: { isMonotonic: true, aggregationTemporality: 2, dataPoints: [{ timeUnixNano: at(1), asInt: 3 }] } }])
+  t.equal(await page(), '# TYPE a_b gauge\na_b{n="1"} 1\na_b{n="2"} 2\n')
+  t.match(settings.lines.slice(1), [{ level: 'warn', fields: { metric: 'a_b', shown: 'gauge', left_out: 'counter' } }])
+  t.equal(
+    (await page('text/plain;version=1.0.0;escaping=allow-utf-8')).match(/^# TYPE/gm)?.length,
+    3,
+    'they are three where names are as they are',
+  )
+})
+
+t.test('a resource of which everything is refused has no target_info, and takes no room', async (t) => {
+  const { take, page } = await shown(t, { max_series: 4 })
+  const delta = [{ name: 'd', sum: { isMonotonic: true, aggregationTemporality: 1, dataPoints: [{ timeUnixNano: at(1), asInt: 3 }] } }]
+  for (let i = 0; i < 20; i++) await t.rejects(take(delta, { resource: { 'service.name': `s${i}`, region: 'eu' } }), PermanentError)
+  await take([{ name: 'g', gauge: { dataPoints: [{ timeUnixNano: at(1), asInt: 1 }] } }], {
+    resource: { 'service.name': 'shop', region: 'eu' },
+  })
+  t.match(await page(), /^g\{job="shop"\} 1\n[^]*target_info\{job="shop",region="eu"\} 1\n$/m)
+  t.notMatch(await page(), /s0/)
+})
+
 t.test('a reader gets the format that it likes best of what there is', async (t) => {
   const format = (accept: string | undefined, enabled = true): string => wantedBy(accept, enabled).format
   const protobuf = 'application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited'

@@ -23,6 +23,7 @@ import {
 } from '../../core/prometheus/index.ts'
 import type { PrometheusConfig } from './factory.ts'
 import { familiesOf } from './families.ts'
+import { escaped } from './negotiate.ts'
 import { Page } from './page.ts'
 
 /** How many names of metrics in conflict are told in the log. */
@@ -46,7 +47,7 @@ export class PrometheusExporter implements Exporter {
     this.#taker = asPoints((point) => this.#keep(point))
     this.#deltas = config.delta === 'convert' ? new DeltaToCumulative(deltaOptionsOf(config), clock) : undefined
     this.#expirationMs = parseDuration(config.metric_expiration)
-    this.#page = new Page(config, settings, () => this.#families())
+    this.#page = new Page(config, settings, (isUtf8) => this.#families(isUtf8))
   }
 
   start(abort: AbortSignal): Promise<void> {
@@ -95,9 +96,11 @@ export class PrometheusExporter implements Exporter {
     this.#translator.streams.sweepEvery(this.#settings.clock.monotonicMs(), this.#expirationMs, (stream) => this.#latest.delete(stream))
   }
 
-  #families(): ReturnType<typeof familiesOf> {
+  /** What has one name once it is escaped is one family, for readers that take no other names. */
+  #families(isUtf8: boolean): ReturnType<typeof familiesOf> {
     this.#translator.streams.sweep(this.#settings.clock.monotonicMs() - this.#expirationMs, (stream) => this.#latest.delete(stream))
-    return familiesOf(this.#latest.values(), (name, kept, dropped) => {
+    const shown = (name: string): string => (isUtf8 ? name : escaped(name, false))
+    return familiesOf(this.#latest.values(), shown, (name, kept, dropped) => {
       if (this.#told.has(name) || this.#told.size >= MAX_TOLD) return
       this.#told.add(name)
       this.#settings.log.warn(
