@@ -16,6 +16,8 @@ export interface ArchiveTools {
   readonly masterKey: MasterKey | undefined
   readonly clock: Clock
   readonly log: Logger
-  /** Told of each object that is there. */
-  readonly written: (manifest: Manifest) => Promise<void>
+  /** Told of each object that is there; where it rejects, it is told again. After a crash it may be told of one twice. */
+  readonly tell: (manifest: Manifest) => Promise<void>
+  /** Called once for each object that was put there. */
+  readonly counted: (manifest: Manifest) => void
 }

@@ -7,21 +7,27 @@ import type { Logger } from '../component.ts'
 import { RetryableError } from '../errors.ts'
 import { encodeTraces, MemoryStorage, readSpans, TestClock } from '../testing/index.ts'
 import type { ArchiveTools } from './archive-tools.ts'
-import { Archiver, type ArchiverOptions, OBJECT_BYTES } from './archiver.ts'
+import { Archiver, type ArchiverOptions } from './archiver.ts'
+import { OBJECT_BYTES } from './filling.ts'
 import { MemoryStore } from './fixtures/memory-store.ts'
 import { namesIn } from './fixtures/store-suite.ts'
 import { erase, LocalKey, type Manifest, MANIFEST_SUFFIX, ObjectReader } from './index.ts'
+import type { Layout } from './places.ts'
 import { TraceArchiver } from './trace-archiver.ts'
 
 const MASTER = new LocalKey('one', Buffer.alloc(32, 7))
 const HOUR = 3_600_000_000_000n
 const NOON = BigInt(Date.parse('2026-01-31T12:00:00Z')) * 1_000_000n
+/** Of an object with one of these spans. */
+const ONE_BYTES = OBJECT_BYTES + 1700
 const QUIET: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 
 /** A store that can fail, and that a process which has died reaches no more. */
 class Flaky extends MemoryStore {
   /** So many puts succeed, and then none does; Infinity is no fault. */
   left = Infinity
+  /** Names that are never taken. */
+  denied = /^$/
   #isDead = false
 
   /** What the next process sees of it. */
@@ -34,6 +40,7 @@ class Flaky extends MemoryStore {
 
   override async put(object: string, parts: readonly Uint8Array[]): Promise<void> {
     await Promise.resolve()
+    if (this.denied.test(object)) throw new RetryableError('403: not this one')
     if (this.#isDead || this.left-- <= 0) throw new RetryableError('the bucket is away')
     await super.put(object, parts)
   }
@@ -45,13 +52,18 @@ class Bench {
   readonly clock = new TestClock()
   readonly written: Manifest[] = []
   lost = 0
+  counted = 0
   archiver!: Archiver
 
+  /** What the configuration says of objects. */
+  layout: Layout = { prefix: 'a', encoding: 'otlp_proto', compression: 'zstd' }
+  readonly warnings: object[] = []
+
   tools(): ArchiveTools {
-    const { store, clock } = this
-    const layout = { prefix: 'a', encoding: 'otlp_proto', compression: 'zstd' } as const
-    const written = async (manifest: Manifest): Promise<void> => void this.written.push(manifest)
-    return { store, layout, objectOptions: layout, masterKey: MASTER, clock, log: QUIET, written }
+    const { store, clock, layout } = this
+    const log = { ...QUIET, warn: (fields: object) => void this.warnings.push(fields) }
+    const tell = async (manifest: Manifest): Promise<void> => void this.written.push(manifest)
+    return { store, layout, objectOptions: layout, masterKey: MASTER, clock, log, tell, counted: () => void this.counted++ }
   }
 
   async begin(options: Partial<ArchiverOptions> = {}): Promise<void> {
@@ -181,7 +193,7 @@ t.test('in memory alone everything leaves at the end, as far as it can, and what
 
 t.test('past its bounds it takes nothing more, and objects leave before their time', async (t) => {
   const bench = new Bench()
-  await bench.begin({ maxOpen: 2, maxWaitingBytes: 3 * OBJECT_BYTES + 500 })
+  await bench.begin({ maxOpen: 2, maxWaitingBytes: 3 * ONE_BYTES + 500 })
   bench.store.left = 0
   for (const hour of [0, 1, 2]) await bench.archiver.consume(batchOf([[`${hour}`, hour]]))
   t.same([bench.archiver.open, bench.archiver.leaving], [2, 1])
@@ -224,7 +236,7 @@ t.test('an object that is there is not written again because nobody takes its re
   let told = 0
   bench.tools = () => ({
     ...Bench.prototype.tools.call(bench),
-    written: async () => {
+    tell: async () => {
       if (++told < 3) throw new RetryableError('the pipeline behind is full')
     },
   })
@@ -265,7 +277,7 @@ t.test('with an object for each trace, one that was damaged is not written over'
 
 t.test('a long outage with many small objects is bounded too: each counts for the memory that it takes beside its spans', async (t) => {
   const bench = new Bench()
-  await bench.begin({ maxOpen: 1, maxWaitingBytes: 4 * OBJECT_BYTES })
+  await bench.begin({ maxOpen: 1, maxWaitingBytes: 3.5 * ONE_BYTES })
   bench.store.left = 0
   let taken = 0
   for (let i = 0; i < 20; i++) await bench.archiver.consume(batchOf([['a', 0]], `tenant ${i}`)).then(() => void taken++, () => {}) // prettier-ignore
@@ -278,7 +290,7 @@ t.test('a long outage with many small objects is bounded too: each counts for th
 
 t.test('what fills up the bound and is not old or large yet leaves, so that the next is taken', async (t) => {
   const bench = new Bench()
-  await bench.begin({ maxWaitingBytes: 8 * OBJECT_BYTES })
+  await bench.begin({ maxWaitingBytes: 8 * ONE_BYTES })
   const names: string[] = []
   for (let i = 0; i < 30; i++) {
     await bench.archiver.consume(batchOf([[`${i}`, 0]], `tenant ${i}`))
@@ -288,4 +300,121 @@ t.test('what fills up the bound and is not old or large yet leaves, so that the 
   t.ok(bench.written.length >= 20, 'long before they were old')
   await bench.clock.advance(61_000)
   t.same(await bench.archived(), names.sort())
+})
+
+t.test('very many small traces are bounded: each counts for its place in the index', async (t) => {
+  const bench = new Bench()
+  await bench.begin({ storage: undefined, maxWaitingBytes: 1_000_000 })
+  bench.store.left = 0
+  let traces = 0
+  const id = (n: number): string => ((n * 2_654_435_761) >>> 0).toString(16).padStart(32, '7')
+  const batch = (): Batch => {
+    const spans = Array.from({ length: 1000 }, () => ({ traceId: id(traces++), spanId: '1'.repeat(16), name: '', startTimeUnixNano: NOON }))
+    return { ...batchOf([]), chunks: [encodeTraces([{ spans }])], count: 1000 }
+  }
+  for (let isTaken = true; isTaken;) isTaken = await bench.archiver.consume(batch()).then(() => true, () => false) // prettier-ignore
+  t.ok(traces > 25_000 && traces < 50_000, `${traces} traces`)
+})
+
+t.test('an object that the bucket never takes holds up no other, is told of, and goes there when it may', async (t) => {
+  const bench = new Bench()
+  await bench.begin({ maxObjectAgeMs: 1000 })
+  bench.store.denied = /tenant=bad/
+  for (let i = 0; i < 10; i++) await bench.archiver.consume(batchOf([[`bad ${i}`, i]], 'bad'))
+  await bench.clock.advance(5000)
+  t.equal(bench.archiver.failing, 10)
+  for (let i = 0; i < 5; i++) {
+    await bench.archiver.consume(batchOf([[`good ${i}`, 0]]))
+    await bench.clock.advance(2100)
+    t.equal(bench.written.length, i + 1)
+  }
+  t.match(bench.warnings[0], { object: /tenant=bad/, reason: '403: not this one', again_in_ms: 1000, failing: 1 })
+  t.ok(bench.warnings.length < 20, 'and not with a line for each time')
+  bench.store.denied = /^$/
+  await bench.clock.advance(31_000)
+  t.same([bench.archiver.failing, bench.archiver.leaving, bench.written.length], [0, 0, 15])
+})
+
+t.test('what waited goes where a changed configuration says, as it says; what is there already does not go again', async (t) => {
+  const bench = new Bench()
+  await bench.begin()
+  bench.store.denied = /tenant=acme.*manifest/
+  await bench.archiver.consume(batchOf([['there', 0]]))
+  await bench.clock.advance(61_000)
+  // Its record is not released: the process dies as it is.
+  const log = bench.storage.logs.get('archive')!
+  log.release = async () => {}
+  await bench.archiver.consume(batchOf([['there too', 1]]))
+  await bench.clock.advance(61_000)
+  await bench.archiver.consume(batchOf([['half', 0]], 'acme'))
+  await bench.clock.advance(61_000)
+  await bench.archiver.consume(batchOf([['waits', 0]]))
+  bench.store.denied = /^$/
+  bench.layout = { prefix: 'c', encoding: 'otlp_json', compression: 'gzip' }
+  for (let restart = 0; restart < 2; restart++) {
+    await bench.crash()
+    bench.storage.logs.get('archive')!.release = async () => {}
+    await bench.clock.advance(61_000)
+    t.same(await bench.archived('c/'), ['half', 'waits'])
+    t.same(await bench.archived('a/'), ['there', 'there too'])
+  }
+  t.same(
+    (await namesIn(bench.store, 'a/')).filter((name) => name.includes('acme')),
+    [],
+    'nothing half is left',
+  )
+  const names = (await namesIn(bench.store, 'c/')).filter((name) => name.endsWith(MANIFEST_SUFFIX))
+  t.match(names, [/^c\/2026\/01\/31\/12\/2026[\w-]+\.jsonl\.gz\.man/, /^c\/2026\/01\/31\/12\/tenant=acme\//])
+  t.match(await ObjectReader.open(bench.store, names[0]!, [MASTER]), { manifest: { encoding: 'otlp_json', compression: 'gzip' } })
+})
+
+t.test('an object whose record was lost in a crash is told of again, but not one that was erased', async (t) => {
+  const bench = new Bench()
+  await bench.begin()
+  bench.storage.logs.get('archive')!.release = async () => {}
+  await bench.archiver.consume(batchOf([['a', 0]]))
+  await bench.clock.advance(61_000)
+  await bench.crash()
+  await bench.clock.advance(61_000)
+  t.same(bench.written.map(({ spans }) => spans), [1, 1]) // prettier-ignore
+  t.equal(bench.counted, 1, 'it counts once')
+  await bench.begin({ storage: undefined })
+  await bench.archiver.consume(batchOf([['b', 1]], 'acme'))
+  await bench.archiver.stop(new AbortController().signal)
+  const other = new Bench()
+  await other.begin()
+  other.storage.logs.get('archive')!.release = async () => {}
+  await other.archiver.consume(batchOf([['a', 0]]))
+  await other.clock.advance(61_000)
+  await erase(
+    other.store,
+    (await namesIn(other.store, 'a/')).find((name) => name.endsWith(MANIFEST_SUFFIX))!,
+    [MASTER],
+  )
+  await other.crash()
+  await other.clock.advance(61_000)
+  t.equal(other.written.length, 1)
+  t.equal(other.archiver.leaving, 0)
+})
+
+t.test('a span that no frame may hold is refused before it is answered, and nothing of it waits', async (t) => {
+  const bench = new Bench()
+  bench.layout = { ...bench.layout, encoding: 'otlp_json' }
+  await bench.begin()
+  const large = { ...batchOf([]), chunks: [encodeTraces([{ spans: [{ name: '\u0001'.repeat(23_000_000) }] }])], count: 1 }
+  await t.rejects(bench.archiver.consume(large), { name: 'PermanentError', message: /too large to be archived/ })
+  await t.rejects(new TraceArchiver(bench.tools()).consume(large), { name: 'PermanentError' })
+  t.equal((await bench.storage.logs.get('archive')!.read(0, 1e9)).records.length, 0)
+  // Of a release, or an encoding, that took it.
+  bench.layout = { ...bench.layout, encoding: 'otlp_proto' }
+  await bench.crash()
+  await bench.archiver.consume(large)
+  bench.layout = { ...bench.layout, encoding: 'otlp_json' }
+  await bench.crash()
+  await bench.clock.advance(61_000)
+  t.equal(bench.written.length, 0)
+  bench.layout = { ...bench.layout, encoding: 'otlp_proto' }
+  await bench.crash()
+  await bench.clock.advance(1000)
+  t.match(bench.written, [{ spans: 1 }])
 })

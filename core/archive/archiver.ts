@@ -6,9 +6,11 @@ import { RetryableError } from '../errors.ts'
 import { type DurableLog, FullError, type Position, type Storage } from '../storage.ts'
 import type { ArchiveTools } from './archive-tools.ts'
 import { bounded, takeBounded } from './bounded.ts'
+import { isErased } from './catalogue.ts'
+import { Departures } from './departures.ts'
 import { Filling, type SharedRecord } from './filling.ts'
-import type { Manifest } from './manifest.ts'
-import { MANIFEST_SUFFIX } from './places.ts'
+import { manifestIn } from './manifest.ts'
+import { INDEX_SUFFIX, MANIFEST_SUFFIX } from './places.ts'
 import { byHour } from './partition.ts'
 import { publish } from './publish.ts'
 import { encodeRecord, partsOf } from './waiting-record.ts'
@@ -18,7 +20,7 @@ export interface ArchiverOptions {
   readonly maxObjectAgeMs: number
   /** Objects that are being filled at once: past it, the oldest leaves before its time. */
   readonly maxOpen: number
-  /** What may wait in memory, in bytes as it would lie in objects. Past it, nothing is taken. */
+  /** What waiting may take in memory, in bytes. Past it, nothing is taken. */
   readonly maxWaitingBytes: number
   /** Undefined where what gathers waits in memory alone. */
   readonly storage: Storage | undefined
@@ -26,12 +28,9 @@ export interface ArchiverOptions {
   readonly lost: (spans: number) => void
 }
 
-/** What an object takes in memory beside its spans, in bytes: measured, and counted as waiting. */
-export const OBJECT_BYTES = 8192
 const LOOK_MS = 1000
-const LEAVING_AT_ONCE = 4
-const FIRST_DELAY_MS = 1000
-const LONGEST_DELAY_MS = 30_000
+/** Failures are told of at most so often. */
+const SAY_EVERY_MS = 1000
 const PAGE_BYTES = 4 * 1024 * 1024
 
 export class Archiver {
@@ -40,16 +39,21 @@ export class Archiver {
   /** By tenant and hour, in the order in which they were opened. */
   readonly #open = new Map<string, Filling>()
   readonly #leaving = new Set<Filling>()
-  readonly #line: Filling[] = []
-  readonly #stopping = new AbortController()
+  readonly #departures: Departures<Filling>
   #log: DurableLog | undefined
   #timer: { cancel(): void } | undefined
-  #atWork = 0
-  #idle: PromiseWithResolvers<void> | undefined
+  #waitingBytes = 0
+  #saidMs = -Infinity
+  #isStopped = false
 
   constructor(tools: ArchiveTools, options: ArchiverOptions) {
     this.#tools = tools
     this.#options = options
+    this.#departures = new Departures({
+      clock: tools.clock,
+      attempt: (filling) => this.#putAway(filling),
+      failed: (filling, error, againInMs) => this.#sayFailed(filling, error, againInMs),
+    })
   }
 
   /** Objects that are being filled, and those that wait to be put where they belong. */
@@ -59,11 +63,13 @@ export class Archiver {
   get leaving(): number {
     return this.#leaving.size
   }
-  /** What waits, as it would lie in objects, and what they take beside it. */
+  /** Of those, which could not be put there, and are tried again. */
+  get failing(): number {
+    return this.#departures.failing
+  }
+  /** What all that waits takes in memory. */
   get waitingBytes(): number {
-    let bytes = (this.#open.size + this.#leaving.size) * OBJECT_BYTES
-    for (const { writer } of [...this.#open.values(), ...this.#leaving]) bytes += writer.bytes
-    return bytes
+    return this.#waitingBytes
   }
 
   async start(): Promise<void> {
@@ -74,7 +80,7 @@ export class Archiver {
   }
 
   async consume(batch: Batch): Promise<void> {
-    if (this.#stopping.signal.aborted) throw new RetryableError('the archive has been stopped')
+    if (this.#isStopped) throw new RetryableError('the archive has been stopped')
     const { waitingBytes } = this
     if (waitingBytes > this.#options.maxWaitingBytes * 0.75 && this.#leaving.size === 0) this.#leaveLargest()
     if (waitingBytes > this.#options.maxWaitingBytes) throw new RetryableError('too much waits to be archived', { retryAfterMs: 1000 })
@@ -95,7 +101,7 @@ export class Archiver {
       const reason = cause instanceof FullError ? 'the storage is full' : 'the storage cannot be written'
       throw new RetryableError(reason, { cause })
     } finally {
-      for (const { filling, chunk } of parts) filling.end(isThere ? chunk : undefined, record)
+      for (const { filling, chunk } of parts) this.#end(filling, isThere ? chunk : undefined, record)
     }
     for (const { filling } of parts) if (filling.writer.bytes >= this.#options.maxObjectBytes) this.#leave(filling)
   }
@@ -103,13 +109,11 @@ export class Archiver {
   /** What waits in the storage stays there; what waits in memory leaves now, as far as `abort` allows. */
   async stop(abort: AbortSignal): Promise<void> {
     this.#timer?.cancel()
+    this.#isStopped = true
     if (this.#log === undefined) for (const filling of this.#open.values()) this.#leave(filling)
-    this.#stopping.abort()
-    if (this.#atWork > 0 && !abort.aborted) {
-      this.#idle = Promise.withResolvers<void>()
-      abort.addEventListener('abort', () => this.#idle!.resolve(), { once: true })
-      await this.#idle.promise
-    }
+    // In memory alone nothing is on its way into one: each is in the line when this is reached.
+    if (this.#log === undefined) await Promise.all([...this.#leaving].map((filling) => filling.whole()))
+    await this.#departures.stop(abort)
     if (this.#log === undefined) {
       const lost = [...this.#leaving].reduce((sum, { writer }) => sum + writer.spans, 0)
       if (lost > 0) this.#options.lost(lost)
@@ -122,6 +126,17 @@ export class Archiver {
     const filling = this.#fillingFor(tenant, hourMs)
     filling.begin()
     return filling
+  }
+
+  #end(filling: Filling, chunk: Uint8Array | undefined, record: SharedRecord | undefined): void {
+    filling.end(chunk, record)
+    this.#count(filling)
+  }
+
+  /** Nothing else changes what it takes: all of them cannot be asked whenever something comes. */
+  #count(filling: Filling, bytes: number = filling.memoryBytes): void {
+    this.#waitingBytes += bytes - filling.countedBytes
+    filling.countedBytes = bytes
   }
 
   #fillingFor(tenant: string, hourMs: number): Filling {
@@ -137,7 +152,7 @@ export class Archiver {
   /** Nothing is on its way, so that nothing else makes room before it is old. */
   #leaveLargest(): void {
     const [first, ...others] = this.#open.values()
-    if (first !== undefined) this.#leave(others.reduce((most, one) => (one.writer.bytes > most.writer.bytes ? one : most), first))
+    if (first !== undefined) this.#leave(others.reduce((most, one) => (one.countedBytes > most.countedBytes ? one : most), first))
   }
 
   #leave(filling: Filling): void {
@@ -146,56 +161,47 @@ export class Archiver {
     if (this.#open.get(key) === filling) this.#open.delete(key)
     if (this.#leaving.has(filling)) return
     this.#leaving.add(filling)
-    this.#line.push(filling)
-    if (this.#atWork < LEAVING_AT_ONCE) void this.#work()
+    void filling.whole().then(() => {
+      filling.writer.close()
+      this.#count(filling)
+      if (filling.writer.spans === 0) this.#forget(filling)
+      else this.#departures.add(filling)
+    })
   }
 
-  async #work(): Promise<void> {
-    this.#atWork++
-    for (let filling = this.#line.shift(); filling !== undefined; filling = this.#line.shift()) await this.#putAway(filling)
-    if (--this.#atWork === 0) this.#idle?.resolve()
-  }
-
-  /** Tries until it is there, or until we stop. */
+  /** @throws RetryableError where it is to be tried again. */
   async #putAway(filling: Filling): Promise<void> {
-    const { store, clock, log, written } = this.#tools
-    await filling.whole()
-    if (filling.writer.spans === 0) return void this.#leaving.delete(filling)
-    let manifest: Manifest | undefined
-    for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(LONGEST_DELAY_MS, delayMs * 2)) {
-      try {
-        if (manifest === undefined && (await this.#isThere(filling))) break
-        // Written once: what is there may have been erased by the time at which it is told of.
-        if (manifest === undefined) {
-          const finished = await filling.writer.finish(clock.now())
-          await publish(store, finished)
-          manifest = finished.manifest
-        }
-        await written(manifest)
-        break
-      } catch (error) {
-        log.warn(
-          { object: filling.belongs.object, reason: (error as Error).message, again_in_ms: delayMs },
-          'an object cannot be archived now; it waits',
-        )
-        if (this.#stopping.signal.aborted) return
-        await this.#pause(delayMs)
-      }
+    const { store, clock, tell, counted } = this.#tools
+    // Written once: what is there may have been erased by the time at which it is told of.
+    filling.manifest ??= await this.#manifestThere(filling)
+    if (filling.manifest === undefined) {
+      const finished = await filling.writer.finish(clock.now())
+      await publish(store, finished)
+      filling.manifest = finished.manifest
+      counted(finished.manifest)
+      await this.#removeHalf(filling)
     }
-    this.#leaving.delete(filling)
+    if (filling.manifest !== 'not to be told of') await tell(filling.manifest)
+    this.#forget(filling)
     this.#release(filling.records)
   }
 
-  /** Ends early where we stop: for a last attempt. */
-  #pause(ms: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const timer = this.#tools.clock.after(ms, resolve)
-    const stops = (): void => resolve()
-    this.#stopping.signal.addEventListener('abort', stops, { once: true })
-    return promise.finally(() => {
-      timer.cancel()
-      this.#stopping.signal.removeEventListener('abort', stops)
-    })
+  /** What an earlier run left without a manifest, under a name that it has no longer. */
+  async #removeHalf({ begunAs, belongs: { object } }: Filling): Promise<void> {
+    if (begunAs === undefined || begunAs === object) return
+    for (const name of [begunAs, `${begunAs}${INDEX_SUFFIX}`]) await this.#tools.store.remove(name).catch(() => {})
+  }
+
+  #forget(filling: Filling): void {
+    this.#leaving.delete(filling)
+    this.#count(filling, 0)
+  }
+
+  #sayFailed({ belongs: { object } }: Filling, { message: reason }: Error, againInMs: number): void {
+    const nowMs = this.#tools.clock.monotonicMs()
+    if (nowMs < this.#saidMs + SAY_EVERY_MS) return
+    this.#saidMs = nowMs
+    this.#tools.log.warn({ object, reason, again_in_ms: againInMs, failing: this.failing }, 'an object cannot be archived now; it waits')
   }
 
   /** What is not released comes back after a restart, finds its manifest, and is released then. */
@@ -214,7 +220,10 @@ export class Archiver {
     })
   }
 
-  /** Every part belongs to the object that it belonged to before. Nothing is added to those: they may be where they belong already. */
+  /**
+   * Every part belongs to the object that it belonged to before, under the name that it has by now. Nothing is added to those: they may be where they belong
+   * already.
+   */
   async #restore(log: DurableLog): Promise<void> {
     const fillings = new Map<string, Filling>()
     for (let from = 0; ;) {
@@ -236,11 +245,11 @@ export class Archiver {
       const { chunks, refused } = bounded(chunk, this.#tools.layout.encoding)
       if (refused > 0) this.#sayUnwritable(refused)
       record.left += chunks.length - (refused > 0 ? 0 : 1)
-      const filling = fillings.get(belongs.object) ?? new Filling(belongs, this.#tools, true)
+      const filling = fillings.get(belongs.object) ?? Filling.again(belongs, this.#tools)
       fillings.set(belongs.object, filling)
       for (const one of chunks) {
         filling.begin()
-        filling.end(Buffer.from(one), record)
+        this.#end(filling, one, record)
       }
     }
   }
@@ -254,9 +263,16 @@ export class Archiver {
     )
   }
 
-  /** Before the process ended, perhaps: then all that waits for it is in it. */
-  async #isThere({ isRestored, belongs }: Filling): Promise<boolean> {
-    return isRestored && (await this.#tools.store.get(`${belongs.object}${MANIFEST_SUFFIX}`)) !== undefined
+  /** Of a restored object that was there before the process ended: then all that waits for it is in it. Whether that was told of is not known. */
+  async #manifestThere({ belongs: { object }, begunAs }: Filling): Promise<Filling['manifest']> {
+    if (begunAs === undefined) return undefined
+    for (const name of new Set([begunAs, object])) {
+      const bytes = await this.#tools.store.get(`${name}${MANIFEST_SUFFIX}`)
+      if (bytes === undefined) continue
+      const manifest = manifestIn(bytes)
+      return 'fault' in manifest || isErased(manifest) ? 'not to be told of' : manifest
+    }
+    return undefined
   }
 }
 

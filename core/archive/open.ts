@@ -78,8 +78,8 @@ export async function openArchive(
     masterKey: masterKeyOf(config),
     clock,
     log,
-    written: async (manifest: Manifest) => {
-      await written(manifest, store)
+    tell: (manifest: Manifest) => written(manifest, store),
+    counted: (manifest: Manifest) => {
       objects(1)
       bytes(manifest.bytes)
       spans(manifest.spans)
@@ -99,10 +99,12 @@ export async function openArchive(
   })
   meter.gauge('millrace_archive_open_objects', '{object}', 'Objects that are being filled.', () => archiver.open)
   meter.gauge('millrace_archive_leaving_objects', '{object}', 'Objects that wait to be put where they belong.', () => archiver.leaving)
+  const failing = 'Objects that could not be put where they belong, and are tried again.'
+  meter.gauge('millrace_archive_failing_objects', '{object}', failing, () => archiver.failing)
   meter.gauge(
     'millrace_archive_waiting',
     'By',
-    'What waits in memory to be archived, compressed, and 8 KiB for each object.',
+    'What waits to be archived takes in memory: compressed, with what its index will have, and 8 KiB for each object.',
     () => archiver.waitingBytes,
   )
   return archiver

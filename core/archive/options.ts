@@ -65,7 +65,7 @@ const properties = {
     minimum: 1,
     default: 268_435_456,
     description:
-      'What may wait in memory, compressed, and 8 KiB for each object. Past three quarters the largest leaves; past it, senders are told to try again.',
+      'What waiting may take in memory: compressed, 20 to 30 bytes for every trace, and 8 KiB for each object. Past three quarters the largest leaves; past it, senders are told to try again.',
   },
   storage: {
     type: 'string',

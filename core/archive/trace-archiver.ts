@@ -61,7 +61,7 @@ export class TraceArchiver {
   }
 
   async #writeAt(place: string, tenant: string, chunk: Uint8Array): Promise<void> {
-    const { store, written } = this.#tools
+    const { store, tell, counted } = this.#tools
     const first = await this.#finished(place, tenant, chunk)
     const before = await this.#manifestAt(place)
     if (typeof before === 'object' && before.content === first.manifest.content) return
@@ -70,7 +70,8 @@ export class TraceArchiver {
     if (name !== place && typeof (await this.#manifestAt(name)) === 'object') return
     const object = name === place ? first : await this.#finished(name, tenant, chunk)
     await publish(store, object)
-    await written(object.manifest)
+    counted(object.manifest)
+    await tell(object.manifest)
   }
 
   #finished(object: string, tenant: string, chunk: Uint8Array): Promise<FinishedObject> {
