@@ -13,6 +13,8 @@ export interface AnomalyModel extends Extension {
 }
 
 export interface AnomalyScorer {
+  /** What each note takes in memory until it is judged or forgotten. */
+  readonly noteBytes: number
   /**
    * Takes note of a span, of which nothing else is kept: `first` is what this returned for the span of its trace before, -1 for the first. Returns
    * what stands for the trace from now on. `ordinal` is the caller's number of the span, where spans are judged.

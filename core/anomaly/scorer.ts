@@ -101,8 +101,8 @@ export class Scorer implements AnomalyScorer {
   get drift(): number {
     return this.#model?.drift() ?? 0
   }
-  get bytes(): number {
-    return this.featurizer.records.bytes
+  get noteBytes(): number {
+    return this.featurizer.records.recordBytes
   }
 
   note(index: RequestIndex, span: number, first: number, ordinal?: number): number {

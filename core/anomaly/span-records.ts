@@ -48,6 +48,11 @@ export class SpanRecords {
     this.own = new Float64Array(1024 * this.keys.length)
   }
 
+  /** What each takes. */
+  get recordBytes(): number {
+    return RECORD * 4 + 16 + this.keys.length * 8
+  }
+
   /** The memory they take. */
   get bytes(): number {
     return this.cells.byteLength + this.starts.byteLength * 2 + this.own.byteLength

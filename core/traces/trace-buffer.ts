@@ -98,7 +98,7 @@ export class TraceBuffer {
   }
   /** The memory it takes. */
   get bytes(): number {
-    return this.#slabs.bytes + this.table.bytes
+    return this.#slabs.bytes + this.table.bytes + (this.#owner.keptBytes ?? 0)
   }
 
   /**

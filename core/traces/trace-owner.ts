@@ -34,6 +34,8 @@ export interface TraceOwner {
   readonly recalledVerdict: number
   /** Calls `keep` or `drop` for each of them. It may be in the middle of a walk, so it must not index anything. */
   decide(traces: readonly number[], cause: Cause): void
+  /** What the owner keeps of traces that are open, beside their cells: it counts to `maxBytes`. */
+  readonly keptBytes?: number
   /** For whoever gives batches numbers: a span of that batch was dropped. */
   droppedSpan?(batch: number): void
 }

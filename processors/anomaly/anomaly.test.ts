@@ -34,6 +34,7 @@ class FakeModel implements AnomalyModel {
   async stop(): Promise<void> {}
   scorer(): AnomalyScorer {
     return {
+      noteBytes: 48,
       note: (_index, _span, first, ordinal = 0) => {
         const at = first < 0 ? this.#noted.push([]) - 1 : first
         this.#noted[at]!.push(ordinal)

@@ -20,6 +20,7 @@ const REASON: Reason = {
 /** The score of a trace is the number of its spans in tenths; the bound is 0.25. */
 class FakeModel implements AnomalyModel {
   readonly timeoutMs = 100
+  noteBytes = 48
   /** What was noted and neither judged nor forgotten. */
   readonly open = new Map<number, number>()
   /** How many traces were judged at once. */
@@ -32,6 +33,7 @@ class FakeModel implements AnomalyModel {
   async stop(): Promise<void> {}
   scorer(): AnomalyScorer {
     return {
+      noteBytes: this.noteBytes,
       note: (_index, _span, first) => {
         const at = first < 0 ? this.#next++ : first
         this.open.set(at, (this.open.get(at) ?? 0) + 1)
@@ -52,10 +54,9 @@ class FakeModel implements AnomalyModel {
 
 const policy = { name: 'odd', type: 'anomaly', anomaly: { model: 'anomaly_model', min_score: 0 } }
 
-async function sampler(t: Test, given: Partial<TailSamplingConfig> = {}) {
+async function sampler(t: Test, given: Partial<TailSamplingConfig> = {}, model: FakeModel = new FakeModel()) {
   const clock = new TestClock()
   const settings = new TestSettings('tail_sampling', clock)
-  const model = new FakeModel()
   settings.extensions.set('anomaly_model', model)
   const next = new CollectingConsumer()
   const config: TailSamplingConfig = {
@@ -115,6 +116,29 @@ t.test('a trace over the bound is kept, whole, and its root says why; another is
   })
   t.equal(settings.drops['not sampled'], 2)
   t.equal(model.open.size, 0)
+})
+
+t.test('what the model has noted of traces that wait takes room of max_bytes, and gives it back', async (t) => {
+  const model = new FakeModel()
+  model.noteBytes = 10 * 1024 * 1024
+  const { clock, send, settings } = await sampler(t, {}, model)
+  const early = (): number => settings.counters['otelcol_processor_tail_sampling_sampling_trace_dropped_too_early'] ?? 0
+  await send([1, 3])
+  await send([2, 3])
+  await clock.advance(200)
+  t.equal(early(), 0)
+  await send([3, 1])
+  await send([4, 1])
+  await clock.advance(200)
+  const crowded = early()
+  t.ok(crowded > 0, 'there was no room for all of them')
+  await clock.advance(WAIT_MS + 1000)
+  t.equal(model.open.size, 0)
+  for (let round = 0; round < 5; round++) {
+    await send([10 + round, 5])
+    await clock.advance(WAIT_MS + 1000)
+  }
+  t.equal(early(), crowded, 'and there is again')
 })
 
 t.test('a trace without a root says it in the first of its spans', async (t) => {

@@ -11,9 +11,10 @@ const TICK_MS = 100
 /** So many traces are judged in one turn of the event loop: some milliseconds. */
 const AT_ONCE = 256
 
-/** Offsets from the policy's first cell: what stands for the spans that came, and for the question that was asked, both from 1 on. */
+/** Offsets from the policy's first cell: what stands for the spans that came, and for the question that was asked, both from 1 on; and how many spans that is. */
 const NOTED = 0
 const ASKED = 1
+const COUNT = 2
 
 /** One trace whose score was asked for. */
 interface Question {
@@ -34,9 +35,11 @@ export class Anomaly implements Policy {
   #traces: number[] = []
   #asked: Question[] = []
   readonly #underWay = new Set<Promise<void>>()
+  /** Spans of which the model holds a note. */
+  #notes = 0
 
   constructor(cells: Cells, model: AnomalyModel, minScore: number) {
-    this.#cell = cells.take(2)
+    this.#cell = cells.take(3)
     this.#scorer = model.scorer('traces')
     this.#minScore = minScore
     this.aheadMs = model.timeoutMs + 2 * TICK_MS
@@ -45,6 +48,12 @@ export class Anomaly implements Policy {
   observe(index: otlp.RequestIndex, span: number, cells: Int32Array, at: number): void {
     const noted = at + this.#cell + NOTED
     cells[noted] = this.#scorer.note(index, span, cells[noted]! - 1) + 1
+    cells[at + this.#cell + COUNT]!++
+    this.#notes++
+  }
+
+  get bytes(): number {
+    return this.#notes * this.#scorer.noteBytes
   }
 
   foresee({ cells, at }: TraceView): void {
@@ -57,7 +66,8 @@ export class Anomaly implements Policy {
     this.#traces.push(cells[first + NOTED]! - 1)
     this.#asked.push(question)
     // The model forgets them once it has judged them; what comes late is noted anew, and forgotten with the trace.
-    cells[first + NOTED] = 0
+    this.#notes -= cells[first + COUNT]!
+    cells[first + NOTED] = cells[first + COUNT] = 0
   }
 
   /** Settles once the answers to this and to all earlier questions are there, or will not come. */
@@ -112,7 +122,8 @@ export class Anomaly implements Policy {
     const noted = cells[first + NOTED]!
     if (noted > 0) this.#scorer.forget(noted - 1)
     const place = cells[first + ASKED]! - 1
-    cells[first + NOTED] = cells[first + ASKED] = 0
+    this.#notes -= cells[first + COUNT]!
+    cells[first + NOTED] = cells[first + ASKED] = cells[first + COUNT] = 0
     const question = this.#questions[place]
     if (question === undefined) return
     question.isOver = true

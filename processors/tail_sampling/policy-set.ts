@@ -137,6 +137,12 @@ export class PolicySet {
     }
     return undefined
   }
+  /** What they keep of traces that are not decided, beside their cells. */
+  get bytes(): number {
+    let bytes = 0
+    for (const policy of this.#foreseers) bytes += policy.bytes
+    return bytes
+  }
   /** Every trace, once it is decided. */
   forget(trace: TraceView): void {
     for (const policy of this.#foreseers) policy.forget(trace)

@@ -41,6 +41,8 @@ export interface Policy {
 export interface Foreseer extends Policy {
   /** How long before a trace is due it wants to see it, in milliseconds. */
   readonly aheadMs: number
+  /** What it keeps of traces that are not decided, beside their cells. */
+  readonly bytes: number
   /** A trace that will be decided soon; it may come again. */
   foresee(trace: TraceView): void
   /** Begins to look at those that it was shown. Settles once `evaluate` knows all that it ever was; never rejects. */

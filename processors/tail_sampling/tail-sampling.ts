@@ -167,6 +167,10 @@ export class TailSampling implements Processor, TraceOwner {
     this.#policies.observe(index, span, cells, at)
   }
 
+  get keptBytes(): number {
+    return this.#policies.bytes
+  }
+
   recall(origin: string, a: number, b: number, c: number, d: number): Remembered {
     const before = this.#durability?.isRestoring === true ? this.#durability.recall(this.#memory.keyOf(origin, a, b, c, d)) : undefined
     if (before?.isGone === true) return 'gone'
