@@ -2,109 +2,13 @@
 
 import fc from 'fast-check'
 import t from 'tap'
-import type { Batch, Origin } from '../batch.ts'
-import type { Logger } from '../component.ts'
+import type { Batch } from '../batch.ts'
 import { RetryableError } from '../errors.ts'
-import { encodeTraces, MemoryStorage, readSpans, TestClock } from '../testing/index.ts'
-import type { ArchiveTools } from './archive-tools.ts'
-import { Archiver, type ArchiverOptions } from './archiver.ts'
-import { OBJECT_BYTES } from './filling.ts'
-import { MemoryStore } from './fixtures/memory-store.ts'
+import { encodeTraces } from '../testing/index.ts'
+import { batchOf, Bench, MASTER, NOON, ONE_BYTES } from './fixtures/bench.ts'
 import { namesIn } from './fixtures/store-suite.ts'
-import { erase, LocalKey, type Manifest, MANIFEST_SUFFIX, ObjectReader } from './index.ts'
-import type { Layout } from './places.ts'
+import { erase, MANIFEST_SUFFIX, ObjectReader } from './index.ts'
 import { TraceArchiver } from './trace-archiver.ts'
-
-const MASTER = new LocalKey('one', Buffer.alloc(32, 7))
-const HOUR = 3_600_000_000_000n
-const NOON = BigInt(Date.parse('2026-01-31T12:00:00Z')) * 1_000_000n
-/** Of an object with one of these spans. */
-const ONE_BYTES = OBJECT_BYTES + 1700
-const QUIET: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
-
-/** A store that can fail, and that a process which has died reaches no more. */
-class Flaky extends MemoryStore {
-  /** So many puts succeed, and then none does; Infinity is no fault. */
-  left = Infinity
-  /** Names that are never taken. */
-  denied = /^$/
-  #isDead = false
-
-  /** What the next process sees of it. */
-  handOver(): Flaky {
-    this.#isDead = true
-    const next = new Flaky()
-    for (const [name, bytes] of this.objects) next.objects.set(name, bytes)
-    return next
-  }
-
-  override async put(object: string, parts: readonly Uint8Array[]): Promise<void> {
-    await Promise.resolve()
-    if (this.denied.test(object)) throw new RetryableError('403: not this one')
-    if (this.#isDead || this.left-- <= 0) throw new RetryableError('the bucket is away')
-    await super.put(object, parts)
-  }
-}
-
-class Bench {
-  store = new Flaky()
-  readonly storage = new MemoryStorage()
-  readonly clock = new TestClock()
-  readonly written: Manifest[] = []
-  lost = 0
-  counted = 0
-  archiver!: Archiver
-
-  /** What the configuration says of objects. */
-  layout: Layout = { prefix: 'a', encoding: 'otlp_proto', compression: 'zstd' }
-  readonly warnings: object[] = []
-
-  tools(): ArchiveTools {
-    const { store, clock, layout } = this
-    const log = { ...QUIET, warn: (fields: object) => void this.warnings.push(fields) }
-    const tell = async (manifest: Manifest): Promise<void> => void this.written.push(manifest)
-    return { store, layout, objectOptions: layout, masterKey: MASTER, clock, log, tell, counted: () => void this.counted++ }
-  }
-
-  async begin(options: Partial<ArchiverOptions> = {}): Promise<void> {
-    const storage = { open: () => this.storage.open('archive') }
-    const defaults = {
-      maxObjectBytes: 1e6,
-      maxObjectAgeMs: 60_000,
-      maxOpen: 100,
-      maxWaitingBytes: 1e9,
-      lost: (spans: number) => void (this.lost += spans),
-    }
-    this.archiver = new Archiver(this.tools(), { ...defaults, storage, ...options })
-    await this.archiver.start()
-  }
-
-  /** The process is gone; another begins with what is on the disk and in the bucket. */
-  async crash(options: Partial<ArchiverOptions> = {}): Promise<void> {
-    this.store = this.store.handOver()
-    for (const log of this.storage.logs.values()) log.isOpen = false
-    await this.begin(options)
-  }
-
-  /** The names of all archived spans, sorted. */
-  async archived(prefix = 'a/'): Promise<readonly string[]> {
-    const names: string[] = []
-    for (const name of await namesIn(this.store, prefix)) {
-      if (!name.endsWith(MANIFEST_SUFFIX)) continue
-      const reader = await ObjectReader.open(this.store, name, [MASTER])
-      await reader.verify()
-      for await (const request of reader.requests()) names.push(...readSpans(request).map((span) => span.name))
-    }
-    return names.sort()
-  }
-}
-
-/** One chunk; each span is a name and its hour after noon. */
-function batchOf(spans: readonly (readonly [name: string, hour: number])[], tenant = ''): Batch {
-  const origin: Origin = { tenant, headers: new Map() }
-  const chunk = encodeTraces([{ spans: spans.map(([name, hour]) => ({ name, startTimeUnixNano: NOON + BigInt(hour) * HOUR, traceId: '5'.repeat(31) + (name.length % 10) })) }]) // prettier-ignore
-  return { signal: 'traces', chunks: [chunk], count: spans.length, origin }
-}
 
 t.test('spans go by hour and tenant, and an object leaves when it is old or large', async (t) => {
   const bench = new Bench()
@@ -202,27 +106,6 @@ t.test('past its bounds it takes nothing more, and objects leave before their ti
   await t.rejects(bench.archiver.consume(batchOf([['more', 0]])), { name: 'RetryableError', message: 'too much waits to be archived' })
 })
 
-t.test('with an object for each trace, each is there when it is answered, and none comes twice', async (t) => {
-  const bench = new Bench()
-  const archiver = new TraceArchiver(bench.tools())
-  await archiver.start()
-  const [first, second] = [batchOf([['a', 0], ['bb', 0], ['c', 0]]), batchOf([['d', 0]])] // prettier-ignore
-  await archiver.consume(first)
-  t.same(await bench.archived(), ['a', 'bb', 'c'])
-  await archiver.consume(first)
-  await archiver.consume(second)
-  await archiver.consume(second)
-  t.same(await bench.archived(), ['a', 'bb', 'c', 'd'])
-  const id = '5'.repeat(31)
-  const objects = (await namesIn(bench.store, 'a/')).filter((name) => !/\.(index|json)$/.test(name))
-  t.match(objects, [`a/2026/01/31/${id}1`, new RegExp(`^a/2026/01/31/${id}1\\.[0-9a-f]{16}$`), `a/2026/01/31/${id}2`])
-  bench.store.left = 1
-  await t.rejects(archiver.consume(batchOf([['eee', 0]])), { name: 'RetryableError' })
-  bench.store.left = Infinity
-  await archiver.consume(batchOf([['eee', 0]]))
-  t.same(await bench.archived(), ['a', 'bb', 'c', 'd', 'eee'])
-})
-
 t.test('a request of more hours than may be open is archived whole', async (t) => {
   const bench = new Bench()
   await bench.begin({ maxOpen: 1 })
@@ -250,29 +133,6 @@ t.test('an object that is there is not written again because nobody takes its re
   t.equal(told, 3)
   t.equal(await erase(bench.store, manifest, [MASTER]), 'was erased before')
   t.equal((await bench.storage.logs.get('archive')!.read(0, 1e9)).records.length, 0)
-})
-
-t.test('with an object for each trace, what comes at the same time of one trace lies beside it', async (t) => {
-  const bench = new Bench()
-  const archiver = new TraceArchiver(bench.tools())
-  await archiver.start()
-  const [a, b, c] = [batchOf([['a', 0]]), batchOf([['b', 0]]), batchOf([['c', 0]])]
-  await Promise.all([archiver.consume({ ...a, chunks: [...a.chunks, ...b.chunks], count: 2 }), archiver.consume(c), archiver.consume(a)])
-  t.same(await bench.archived(), ['a', 'b', 'c'])
-})
-
-t.test('with an object for each trace, one that was damaged is not written over', async (t) => {
-  const bench = new Bench()
-  const archiver = new TraceArchiver(bench.tools())
-  await archiver.consume(batchOf([['a', 0]]))
-  const manifest = (await namesIn(bench.store, 'a/')).find((name) => name.endsWith(MANIFEST_SUFFIX))!
-  bench.store.objects.set(manifest, Buffer.from('{}'))
-  const before = bench.store.objects.get(manifest.slice(0, -MANIFEST_SUFFIX.length))
-  await archiver.consume(batchOf([['b', 0]]))
-  t.same(bench.store.objects.get(manifest.slice(0, -MANIFEST_SUFFIX.length)), before)
-  const beside = (await namesIn(bench.store, 'a/')).filter((name) => /\.[0-9a-f]{16}\.manifest\.json$/.test(name))
-  t.equal(beside.length, 1)
-  await (await ObjectReader.open(bench.store, beside[0]!, [MASTER])).verify()
 })
 
 t.test('a long outage with many small objects is bounded too: each counts for the memory that it takes beside its spans', async (t) => {

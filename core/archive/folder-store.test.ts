@@ -35,6 +35,14 @@ t.test('what a crash left unfinished is not listed, and is written over', async 
   t.equal(await textIn(store, 'a/b'), 'whole')
 })
 
+t.test('what is put as new leaves nothing else behind, whether its name was free or not', async (t) => {
+  const folder = t.testdir({ a: 'x' })
+  const store = new FolderStore(folder)
+  t.equal(await store.putNew('a', [Buffer.from('y')]), false)
+  t.equal(await store.putNew('b', [Buffer.from('y')]), true)
+  t.same(readdirSync(folder), ['a', 'b'])
+})
+
 t.test('what cannot be used is said with its path; what cannot be written may come again', async (t) => {
   const folder = t.testdir()
   writeFileSync(join(folder, 'file'), '')

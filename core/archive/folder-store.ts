@@ -1,6 +1,7 @@
 // An archive in a folder: for tests, for a disk of its own, and to look at. Objects are plain files; what is being written begins with a dot.
 
-import { open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { link, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { realFiles } from '../durable/files.ts'
@@ -26,21 +27,51 @@ export class FolderStore implements Store {
   }
 
   async put(object: string, parts: readonly Uint8Array[]): Promise<void> {
+    // Of one name, so that what a crash left is written over.
+    await this.#write(object, '', parts, async (unfinished, file) => rename(unfinished, file))
+  }
+
+  /** What a crash leaves unfinished of it stays: of a name of its own, for somebody else may be writing there. */
+  async putNew(object: string, parts: readonly Uint8Array[]): Promise<boolean> {
+    return this.#write(object, `.${randomBytes(6).toString('hex')}`, parts, async (unfinished, file) => {
+      try {
+        await link(unfinished, file)
+        return true
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+        throw error
+      } finally {
+        await rm(unfinished, { force: true })
+      }
+    })
+  }
+
+  didNothing(): boolean {
+    return true
+  }
+
+  /** `finish` gives what is written whole its name. */
+  async #write<T>(
+    object: string,
+    own: string,
+    parts: readonly Uint8Array[],
+    finish: (unfinished: string, file: string) => Promise<T>,
+  ): Promise<T> {
     const file = this.#fileOf(object)
     const folder = dirname(file)
-    // Of one name, so that what a crash left is written over.
-    const unfinished = join(folder, `.${file.slice(folder.length + 1)}.part`)
+    const unfinished = join(folder, `.${file.slice(folder.length + 1)}${own}.part`)
     try {
       await realFiles.makeFolder(folder)
-      const handle = await open(unfinished, 'w', 0o600)
+      const handle = await open(unfinished, own === '' ? 'w' : 'wx', 0o600)
       try {
         for (const part of parts) await handle.writeFile(part)
         await handle.sync()
       } finally {
         await handle.close()
       }
-      await rename(unfinished, file)
+      const result = await finish(unfinished, file)
       await realFiles.syncFolder(folder)
+      return result
     } catch (cause) {
       // It would keep a full disk full.
       await rm(unfinished, { force: true }).catch(() => {})

@@ -33,3 +33,38 @@ t.test('so is one that stops in the middle of an answer', async (t) => {
   })
   await t.rejects(store.get('a'), { name: 'RetryableError', message: /^cannot read s3:\/\/archive\/a: / })
 })
+
+t.test('what was put although the answer was lost is ours, by its checksum; what another put is not', async (t) => {
+  const asked: string[] = []
+  const store = await storeAt(t, (request, response) => {
+    asked.push(`${request.method} ${request.headers['if-none-match'] ?? ''}`)
+    request.resume()
+    // The first attempt did what it should, and its answer does not come.
+    if (asked.length === 1) return void request.socket.destroy()
+    if (request.method === 'PUT') response.writeHead(412).end('<Error><Code>PreconditionFailed</Code></Error>')
+    else response.writeHead(200, { 'x-amz-meta-sha256': 'of what is there' }).end()
+  })
+  t.equal(await store.putNew('a', [Buffer.from('x')], { sha256: 'of what is there' }), true)
+  t.same(asked, ['PUT *', 'PUT *', 'HEAD '])
+  t.equal(await store.putNew('a', [Buffer.from('y')], { sha256: 'of mine' }), false)
+  t.equal(await store.putNew('a', [Buffer.from('y')]), false)
+})
+
+t.test('a server that says no has done nothing; one that says nothing may have', async (t) => {
+  let status = 403
+  const store = await storeAt(t, (request, response) => {
+    request.resume()
+    if (status === 0) return void request.socket.destroy()
+    response.writeHead(status).end('<Error><Code>AccessDenied</Code></Error>')
+  })
+  const didNothing = async (): Promise<boolean> =>
+    store.putNew('a', [Buffer.from('x')]).then(
+      () => t.fail('it was put'),
+      (error: unknown) => store.didNothing(error),
+    )
+  t.equal(await didNothing(), true)
+  status = 500
+  t.equal(await didNothing(), false)
+  status = 0
+  t.equal(await didNothing(), false)
+})

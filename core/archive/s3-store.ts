@@ -7,6 +7,7 @@ import {
   DeleteObjectCommand,
   GetObjectCommand,
   HeadBucketCommand,
+  HeadObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
   S3Client,
@@ -50,6 +51,9 @@ const REFUSED: ReadonlyMap<number, string> = new Map([
   [404, UNSEEN],
 ])
 
+/** Nothing of that name may be there. */
+type Condition = { readonly IfNoneMatch?: '*' }
+
 export class S3Store implements Store {
   readonly name: string
   readonly #client: S3Client
@@ -80,26 +84,33 @@ export class S3Store implements Store {
       await this.#client.send(new HeadBucketCommand({ Bucket: this.#bucket }))
     } catch (cause) {
       // The answer to this question has no body, and so no name of what is wrong.
-      const { name, $metadata } = cause as Error & { readonly $metadata?: { readonly httpStatusCode?: number } }
-      const why = Object.hasOwn(WRONG, name) ? WRONG[name] : REFUSED.get($metadata?.httpStatusCode ?? 0)
+      const { name } = cause as Error
+      const why = Object.hasOwn(WRONG, name) ? WRONG[name] : REFUSED.get(statusOf(cause) ?? 0)
       if (why !== undefined) throw new Error(`cannot use ${this.name}: ${why}`, { cause })
     }
   }
 
   async put(object: string, parts: readonly Uint8Array[], about: About = {}): Promise<void> {
-    const bytes = parts.reduce((sum, part) => sum + part.length, 0)
-    const target = {
-      Bucket: this.#bucket,
-      Key: object,
-      ...(about.tags === undefined ? {} : { Tagging: new URLSearchParams(about.tags).toString() }),
-      ...(about.sha256 === undefined ? {} : { Metadata: { sha256: about.sha256 } }),
-      ...(this.#storageClass === undefined ? {} : { StorageClass: this.#storageClass as 'STANDARD' }),
-    }
-    await this.#asked(`write ${this.name}/${object}`, async () => {
-      if (bytes <= PART_BYTES)
-        await this.#client.send(new PutObjectCommand({ ...target, Body: Buffer.concat(parts), ContentLength: bytes }))
-      else await this.#putInParts(target, Buffer.concat(parts))
+    await this.#asked(`write ${this.name}/${object}`, () => this.#put(object, parts, about, {}))
+  }
+
+  async putNew(object: string, parts: readonly Uint8Array[], about: About = {}): Promise<boolean> {
+    return this.#asked(`write ${this.name}/${object}`, async () => {
+      try {
+        await this.#put(object, parts, about, { IfNoneMatch: '*' })
+        return true
+      } catch (error) {
+        if (statusOf(error) !== 412) throw error
+        // It may be ours: the answer to an earlier attempt may have been lost.
+        return about.sha256 !== undefined && about.sha256 === (await this.#sha256Of(object))
+      }
     })
+  }
+
+  /** The server has said no: whatever it says of itself, or nothing, may come behind something that it has done. */
+  didNothing(error: unknown): boolean {
+    const status = statusOf((error as Error).cause) ?? 0
+    return status >= 400 && status < 500
   }
 
   async get(object: string, range?: Range): Promise<Buffer | undefined> {
@@ -137,7 +148,26 @@ export class S3Store implements Store {
     this.#client.destroy()
   }
 
-  async #putInParts(target: { readonly Bucket: string; readonly Key: string }, bytes: Buffer): Promise<void> {
+  async #put(object: string, parts: readonly Uint8Array[], about: About, condition: Condition): Promise<void> {
+    const bytes = parts.reduce((sum, part) => sum + part.length, 0)
+    const target = {
+      Bucket: this.#bucket,
+      Key: object,
+      ...(about.tags === undefined ? {} : { Tagging: new URLSearchParams(about.tags).toString() }),
+      ...(about.sha256 === undefined ? {} : { Metadata: { sha256: about.sha256 } }),
+      ...(this.#storageClass === undefined ? {} : { StorageClass: this.#storageClass as 'STANDARD' }),
+    }
+    const Body = Buffer.concat(parts)
+    if (bytes <= PART_BYTES) await this.#client.send(new PutObjectCommand({ ...target, ...condition, Body, ContentLength: bytes }))
+    else await this.#putInParts(target, Body, condition)
+  }
+
+  async #sha256Of(object: string): Promise<string | undefined> {
+    const { Metadata } = await this.#client.send(new HeadObjectCommand({ Bucket: this.#bucket, Key: object }))
+    return Metadata?.['sha256']
+  }
+
+  async #putInParts(target: { readonly Bucket: string; readonly Key: string }, bytes: Buffer, condition: Condition): Promise<void> {
     const place = { Bucket: target.Bucket, Key: target.Key }
     const { UploadId } = await this.#client.send(new CreateMultipartUploadCommand(target))
     const upload = { ...place, UploadId: UploadId! }
@@ -149,7 +179,7 @@ export class S3Store implements Store {
         const { ETag } = await this.#client.send(new UploadPartCommand({ ...upload, PartNumber, Body, ContentLength: Body.length }))
         Parts.push({ ETag: ETag!, PartNumber })
       }
-      await this.#client.send(new CompleteMultipartUploadCommand({ ...upload, MultipartUpload: { Parts } }))
+      await this.#client.send(new CompleteMultipartUploadCommand({ ...upload, ...condition, MultipartUpload: { Parts } }))
     } catch (error) {
       // Parts of an upload that nobody completes are paid for, and nobody sees them.
       await this.#client.send(new AbortMultipartUploadCommand(upload)).catch(() => {})
@@ -168,4 +198,8 @@ export class S3Store implements Store {
       throw new RetryableError(`cannot ${what}: ${Object.hasOwn(WRONG, name) ? WRONG[name] : `${name}: ${message}`}`, { cause })
     }
   }
+}
+
+function statusOf(error: unknown): number | undefined {
+  return (error as { readonly $metadata?: { readonly httpStatusCode?: number } } | undefined)?.$metadata?.httpStatusCode
 }

@@ -17,6 +17,10 @@ export interface Store {
    * Rejects with RetryableError where it may succeed later, else with PermanentError.
    */
   put(object: string, parts: readonly Uint8Array[], about?: About): Promise<void>
+  /** The same, but nothing is replaced: false where one of that name is there, whoever else puts one at the same time. */
+  putNew(object: string, parts: readonly Uint8Array[], about?: About): Promise<boolean>
+  /** Whether a put that rejected with this did not happen, and will not: a question without an answer may be done all the same. */
+  didNothing(error: unknown): boolean
   /** Its bytes in `[start, end)`, fewer where it is shorter, or all; undefined where there is none of that name. */
   get(object: string, range?: Range): Promise<Buffer | undefined>
   /** Names that begin so, in their order. */

@@ -9,7 +9,7 @@ import { type FinishedObject, ObjectWriter } from './object-writer.ts'
 import { beganMs, byTrace, type Part } from './partition.ts'
 import { indexChunk } from '../otlp/index.ts'
 import { MANIFEST_SUFFIX, placeOfTrace } from './places.ts'
-import { publish } from './publish.ts'
+import { publishNew } from './publish.ts'
 import type { ArchiveTools } from './archive-tools.ts'
 
 /** Objects that are written at once: each is three requests, one behind the other. */
@@ -60,18 +60,25 @@ export class TraceArchiver {
     return mine
   }
 
+  /** Whoever else writes the same trace, here or in another process: nothing is written over, and what is there already is not written again. */
   async #writeAt(place: string, tenant: string, chunk: Uint8Array): Promise<void> {
     const { store, tell, counted } = this.#tools
     const first = await this.#finished(place, tenant, chunk)
-    const before = await this.#manifestAt(place)
-    if (typeof before === 'object' && before.content === first.manifest.content) return
-    // More of a trace that is there already: beside it, under a name that the same would have again.
-    const name = before === undefined ? place : `${place}.${first.manifest.content!.slice(7, 23)}`
-    if (name !== place && typeof (await this.#manifestAt(name)) === 'object') return
-    const object = name === place ? first : await this.#finished(name, tenant, chunk)
-    await publish(store, object)
-    counted(object.manifest)
-    await tell(object.manifest)
+    const { content } = first.manifest
+    for (const name of namesFor(place, content!)) {
+      const before = await this.#manifestAt(name)
+      if (before === undefined) {
+        const object = name === place ? first : await this.#finished(name, tenant, chunk)
+        if (await publishNew(store, object)) {
+          counted(object.manifest)
+          return tell(object.manifest)
+        }
+      }
+      // Somebody may have been quicker. That it was told of is not known.
+      const there = before ?? (await this.#manifestAt(name))
+      if (typeof there === 'object' && there.content === content) return tell(there)
+    }
+    throw new RetryableError(`${place} and every other name for it is taken by what was left half-written, or damaged`)
   }
 
   #finished(object: string, tenant: string, chunk: Uint8Array): Promise<FinishedObject> {
@@ -90,4 +97,12 @@ export class TraceArchiver {
     const manifest = bytes && manifestIn(bytes)
     return manifest !== undefined && 'fault' in manifest ? 'damaged' : manifest
   }
+}
+
+/** What a trace's object is called; then, for more of it, a name that the same would have again; then, where that is taken by what is half or damaged, others. */
+function* namesFor(place: string, content: string): Generator<string, void, undefined> {
+  yield place
+  const beside = `${place}.${content.slice('sha256:'.length, 'sha256:'.length + 16)}`
+  yield beside
+  for (let i = 2; i < 10; i++) yield `${beside}.${i}`
 }
