@@ -5,7 +5,7 @@ import { next, readUint32, skipValue, skipVarint, MAX_DEPTH } from './wire.ts'
 import { type Field, type Message, WIRE_FIXED64, WIRE_LEN, WIRE_VARINT } from './schema.ts'
 import { isUtf8 } from './utf8.ts'
 
-/** The message is legal but uses a corner of protobuf (a singular field twice, two of a oneof): read it only after `canonical`. */
+/** The message is legal but uses a corner of protobuf (a singular field twice, two of a oneof, a tag longer than it need be): read it only after `canonical`. */
 export const ODD = 1
 /** The message is broken; `faultReason` and `faultOffset` say how. */
 export const FAULT = -1
@@ -43,6 +43,8 @@ export function checkMessage(bytes: Uint8Array, view: DataView, p: number, end: 
       if (p < 0) return FAULT
       continue
     }
+    // Whoever reads single fields finds their values behind tags of the least length.
+    if (p - start > (field.number < 16 ? 1 : 2)) odd = ODD
     if (!field.repeated) {
       const bit = field.oneof === undefined ? 1 << field.number : 1
       if ((seen & bit) !== 0) odd = ODD
