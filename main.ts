@@ -86,8 +86,9 @@ if (cache) module.enableCompileCache(join(cache, 'millrace'))
 // Whoever read the output has gone (`millrace components | head`): what is written to nobody is no failure.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 
-const { commandLine } = await import('./core/cli/command-line.ts')
-const code = await commandLine(process.argv.slice(2), builtIn, {
+const [{ commandLine }, { written }] = await Promise.all([import('./core/cli/command-line.ts'), import('./core/cli/written.ts')])
+const words = process.argv.slice(2)
+const code = await commandLine(words, builtIn, {
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
   environment: process.env,
@@ -95,4 +96,6 @@ const code = await commandLine(process.argv.slice(2), builtIn, {
   // Parsed JSON of requests that are being answered would be copied by every collection, and there would be thirty times as many.
   growYoungGeneration: () => setFlagsFromString('--semi-space-growth-factor=2'),
 })
+// The output of a command is what it is for. What runs as a service has to end, whether somebody reads its last words or not.
+await written([process.stdout, process.stderr], words[0] === 'run' || words[0] === 'quickstart' ? 1000 : Infinity)
 process.exit(code)
