@@ -74,6 +74,45 @@ t.test('with --json it says what became of each trace, and why', async (t) => {
   )
 })
 
+t.test('the policy anomaly learns from the recording, and finds in it what is not like the rest', async (t) => {
+  const whole = `receivers: { otlp: { protocols: { http: } } }
+exporters: { nop: }
+extensions: { anomaly_model: { warm_up: 256, reservoir_size: 512, min_samples: 10, timeout_ms: 50 } }
+processors:
+  tail_sampling: { decision_wait: 5s, policies: [{ name: odd, type: anomaly, anomaly: { model: anomaly_model } }] }
+service:
+  extensions: [anomaly_model]
+  pipelines: { traces: { receivers: [otlp], processors: [tail_sampling], exporters: [nop] } }
+`
+  const usual = Array.from({ length: 800 }, (_, i) => line(i + 1, i * 20, 10 + (i % 5)))
+  const recording = [...usual, line(900, 17_000, 4000), line(901, 30_000, 12)].join('')
+  const { code, said } = await tried(t, whole, recording, '--json')
+  t.equal(code, 0)
+  const kept = said
+    .trim()
+    .split('\n')
+    .map((text) => JSON.parse(text) as { readonly traceId: string; readonly policy: string })
+    .filter(({ policy }) => policy === 'odd')
+  t.same(
+    kept.map(({ traceId }) => Number(`0x${traceId}`)),
+    [900],
+  )
+})
+
+t.test('all of a long answer comes, however slowly it is read', async (t) => {
+  const folder = t.testdir({
+    'policies.yaml': POLICIES,
+    'traces.jsonl': Array.from({ length: 4000 }, (_, i) => line(i + 1, i, 10)).join(''),
+  })
+  const words = ['sampling', 'try', join(folder, 'policies.yaml'), join(folder, 'traces.jsonl'), '--json']
+  const { child, said, ended } = start(t, words)
+  child.stdout!.pause()
+  await new Promise((resolve) => setTimeout(resolve, 2500))
+  child.stdout!.resume()
+  t.equal(await ended, 0)
+  t.equal(said().split('\n').length - 1, 4000)
+})
+
 t.test('the policies may stand in a whole configuration, or among processors', async (t) => {
   const inside = POLICIES.replace(/^(?=.)/gm, '    ')
   const processors = `processors:\n  tail_sampling:\n${inside}`

@@ -8,6 +8,8 @@ import type { Judgement } from './judgement.ts'
 export interface AnomalyModel extends Extension {
   /** One for each kind, whoever asks: all that is judged by it is what it learns from. Call it before `start`. */
   scorer(kind: Kind): AnomalyScorer
+  /** Settles once no training is under way. */
+  trained(): Promise<void>
   /** In milliseconds: `judge` settles within it. */
   readonly timeoutMs: number
 }

@@ -11,6 +11,7 @@ import {
   type MasterKey,
   ObjectReader,
   type Scope,
+  stillLoose,
   type Store,
   wasErasedAt,
 } from '../archive/index.ts'
@@ -20,6 +21,9 @@ import type { CommandAudit } from './archive-audit.ts'
 import type { ArchiveAsked } from './arguments.ts'
 import { CommandError } from './queue-folders.ts'
 import { FAILED, OK, type Terminal } from './terminal.ts'
+
+const NO_MANIFEST =
+  'has no manifest: it is being written, or was left half-written, or its manifest was removed; when it is a day old, it may be removed'
 
 export interface ArchiveAct {
   /** Of the component whose archive it is. */
@@ -124,21 +128,27 @@ export async function verifyObjects(act: ArchiveAct): Promise<number> {
       throw error
     }
   }
-  for await (const found of eachObject(manifestNames(store, scopeOf(act)), look)) {
+  const tell = (fault: ArchiveError): void =>
+    terminal.out(asked.json ? `${JSON.stringify({ object: fault.object, fault: fault.message })}\n` : `${told(fault)}\n`)
+  const loose = new Set<string>()
+  for await (const found of eachObject(manifestNames(store, scopeOf(act), loose), look)) {
     if (found === 'good') good++
     else if (found === 'erased') erased++
     else {
       bad++
-      terminal.out(asked.json ? `${JSON.stringify({ object: found.object, fault: found.message })}\n` : `${told(found)}\n`)
+      tell(found)
     }
   }
-  const rest = erased === 0 ? '' : `, ${erased} erased`
-  terminal.out(
-    asked.json
-      ? `${JSON.stringify({ good, erased, bad })}\n`
-      : `${good} objects are as they were written${rest}${bad === 0 ? '' : `, ${bad} are not`}\n`,
-  )
-  return bad === 0 ? OK : FAILED
+  const without = await stillLoose(store, loose)
+  for (const name of without) tell(new ArchiveError(name, NO_MANIFEST))
+  const more = [
+    ...(erased === 0 ? [] : [`, ${erased} erased`]),
+    ...(bad === 0 ? [] : [`, ${bad} are not`]),
+    ...(without.length === 0 ? [] : [`; ${without.length} files have no manifest`]),
+  ]
+  const counts = { good, erased, bad, without_manifest: without.length }
+  terminal.out(asked.json ? `${JSON.stringify(counts)}\n` : `${good} objects are as they were written${more.join('')}\n`)
+  return bad + without.length === 0 ? OK : FAILED
 }
 
 /** Written down before it is done, so that nothing is erased that nobody was told of. */
@@ -153,15 +163,24 @@ export async function eraseObjects(act: ArchiveAct): Promise<number> {
     try {
       counts[await erase(store, name, keys)]++
     } catch (error) {
-      if (!(error instanceof ArchiveError)) throw error
-      faults.push(error)
+      faults.push(error instanceof ArchiveError ? error : new ArchiveError(name, (error as Error).message))
     }
   }
-  for await (const _ of eachObject(manifestNames(store, scopeOf(act)), one));
+  const loose = new Set<string>()
+  try {
+    for await (const _ of eachObject(manifestNames(store, scopeOf(act), loose), one));
+    for (const name of await stillLoose(store, loose)) faults.push(new ArchiveError(name, `${NO_MANIFEST}; it was not erased`))
+  } catch (error) {
+    faults.push(new ArchiveError(store.name, `there may be more: ${(error as Error).message}`))
+  }
   for (const fault of faults) terminal.err(`${told(fault)}\n`)
   const said = `${counts['key destroyed']} keys destroyed, ${counts.removed} readable objects removed, ${counts['was erased before']} erased before, ${faults.length} failed`
-  await audit.record({ kind: 'administration', act: 'archive:erase', component: id, tenant, object: inWords(act), reason: said })
-  terminal.out(`${inWords(act)}: ${said}; each was looked at, and cannot be read any more\n`)
+  terminal.out(`${inWords(act)}: ${said}; each that did not fail was looked at, and cannot be read any more\n`)
+  await audit
+    .record({ kind: 'administration', act: 'archive:erase', component: id, tenant, object: inWords(act), reason: said })
+    .catch((cause: unknown) => {
+      throw new CommandError('this was done; the audit log says that it was begun, and could not take what became of it', { cause })
+    })
   return faults.length === 0 ? OK : FAILED
 }
 

@@ -31,8 +31,8 @@ export async function archive(
   try {
     const { id, settings } = archiveIn(config, asked.exporter)
     store = await storeOf(settings)
-    const master = masterKeyOf(settings)
     // Who only lists sees no trace.
+    const master = action === 'ls' ? undefined : masterKeyOf(settings)
     audit = action === 'ls' ? UNTOLD : await openAudit(config, shown)
     const act: ArchiveAct = {
       id,

@@ -3,11 +3,12 @@
 import type { Batch } from '../batch.ts'
 import { ANONYMOUS } from '../batch.ts'
 import type { Clock } from '../clock.ts'
-import type { Factories, Processor, ProcessorFactory, Settings } from '../component.ts'
+import type { AnomalyModel } from '../anomaly/anomaly-model.ts'
+import type { Capabilities, Capability, Factories, Processor, ProcessorFactory, Settings } from '../component.ts'
 import { ConfigError, renderFault, type Fault } from '../config/fault.ts'
 import { loadSources, type Source } from '../config/load.ts'
 import { readText } from '../config/read-text.ts'
-import type { Configured } from '../config/service.ts'
+import type { Configured, ServiceConfig } from '../config/service.ts'
 import { PermanentError } from '../errors.ts'
 import { fromJson } from '../otlp/json-read.ts'
 import { RequestEdits } from '../otlp/edits.ts'
@@ -17,6 +18,7 @@ import { printable } from '../printable.ts'
 import { table } from './draw.ts'
 import { eachRecorded } from './recording.ts'
 import { FAILED, INVALID_CONFIGURATION, OK, type Terminal } from './terminal.ts'
+import { TrialModels } from './trial-models.ts'
 
 export interface TryAsked {
   readonly policies: string
@@ -35,9 +37,9 @@ interface Outcome {
 }
 
 export async function trySampling(asked: TryAsked, builtIn: () => Promise<Factories>, terminal: Terminal): Promise<number> {
-  let processor: Configured<ProcessorFactory>
+  let found: Found
   try {
-    processor = await processorIn(asked.policies, await builtIn(), terminal)
+    found = await processorIn(asked.policies, await builtIn(), terminal)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     for (const fault of error.faults) terminal.err(`${renderFault(fault)}\n`)
@@ -45,12 +47,14 @@ export async function trySampling(asked: TryAsked, builtIn: () => Promise<Factor
   }
   const replay = new Replay()
   try {
-    await replay.open(processor, terminal)
+    await replay.open(found, terminal)
     for (const file of asked.traces) await replay.file(file)
     await replay.close()
   } catch (error) {
     terminal.err(`millrace: ${printable((error as Error).message, 2000)}\n`)
     return FAILED
+  } finally {
+    await replay.end()
   }
   if (replay.refused > 0) terminal.err(`${replay.refused} spans were left out: a receiver would refuse them\n`)
   if (asked.json) for (const outcome of replay.outcomes.values()) terminal.out(`${JSON.stringify(outcome)}\n`)
@@ -58,8 +62,13 @@ export async function trySampling(asked: TryAsked, builtIn: () => Promise<Factor
   return OK
 }
 
+interface Found {
+  readonly processor: Configured<ProcessorFactory>
+  readonly extensions: ServiceConfig['extensions']
+}
+
 /** The one tail_sampling of a configuration, or of a file that holds nothing but its settings. */
-async function processorIn(file: string, factories: Factories, terminal: Terminal): Promise<Configured<ProcessorFactory>> {
+async function processorIn(file: string, factories: Factories, terminal: Terminal): Promise<Found> {
   const faults: Fault[] = []
   const text = await readText(file, faults)
   if (text === undefined) throw new ConfigError(faults)
@@ -69,7 +78,7 @@ async function processorIn(file: string, factories: Factories, terminal: Termina
   try {
     const { config } = await loadSources(sources, factories, terminal.environment)
     const found = [...config.processors.values()].filter(({ factory }) => factory.type === 'tail_sampling')
-    if (found.length === 1) return found[0]!
+    if (found.length === 1) return { processor: found[0]!, extensions: config.extensions }
     const message = `${found.length === 0 ? 'no pipeline has' : 'pipelines have several'} tail_sampling; accepted: one, or a file with the settings of one`
     throw new ConfigError([{ place: { file, line: 0, column: 0 }, path: ['processors'], message }])
   } catch (error) {
@@ -81,7 +90,7 @@ async function processorIn(file: string, factories: Factories, terminal: Termina
 /** What a configuration needs beside the processor to be one. */
 const AROUND: Source = {
   file: 'around the policies',
-  text: 'receivers: { otlp: { protocols: { http: } } }\nexporters: { nop: }\nservice: { pipelines: { traces: { receivers: [otlp], processors: [tail_sampling], exporters: [nop] } } }\n',
+  text: 'extensions: { anomaly_model: }\nreceivers: { otlp: { protocols: { http: } } }\nexporters: { nop: }\nservice: { extensions: [anomaly_model], pipelines: { traces: { receivers: [otlp], processors: [tail_sampling], exporters: [nop] } } }\n',
 }
 const [LINES_BEFORE, INDENT] = [2, '    ']
 const asProcessor = (text: string): string => `processors:\n  tail_sampling:\n${text.replace(/^(?=.)/gm, INDENT)}`
@@ -111,7 +120,7 @@ class RecordedClock implements Clock {
   }
 
   /** Never back: what was recorded later may have begun earlier. */
-  async advanceTo(ms: number): Promise<void> {
+  async advanceTo(ms: number, settled: () => Promise<void>): Promise<void> {
     for (;;) {
       const due = [...this.#timers].filter(({ dueMs }) => dueMs <= ms).sort((a, b) => a.dueMs - b.dueMs)[0]
       if (due === undefined) break
@@ -119,6 +128,7 @@ class RecordedClock implements Clock {
       this.#nowMs = Math.max(this.#nowMs, due.dueMs)
       due.run()
       await new Promise((resolve) => setImmediate(resolve))
+      await settled()
     }
     this.#nowMs = Math.max(this.#nowMs, ms)
   }
@@ -137,16 +147,20 @@ class Replay {
   /** Recorded spans that are none, as a receiver would say. */
   refused = 0
   readonly #clock = new RecordedClock()
+  readonly #models = new TrialModels()
   #processor: Processor | undefined
   #started = false
 
   /** How much time the recording covers, in milliseconds. */
   recordedMs = 0
 
-  async open({ factory, config }: Configured<ProcessorFactory>, terminal: Terminal): Promise<void> {
+  async open({ processor: { factory, config }, extensions }: Found, terminal: Terminal): Promise<void> {
+    const own = settingsOf(this.#clock, terminal, (id) => this.#models.of(id))
+    await this.#models.create(extensions, config, own)
     const { storage: _, ...settings } = config as { readonly storage?: string }
     const next = { consume: async (batch: Batch): Promise<void> => this.#see(batch) }
-    this.#processor = await factory.create({ ...settings, dry_run: true, explain: true }, next, settingsOf(this.#clock, terminal))
+    this.#processor = await factory.create({ ...settings, dry_run: true, explain: true }, next, own)
+    await this.#models.start()
     await this.#processor.start?.(new AbortController().signal)
   }
 
@@ -165,15 +179,25 @@ class Replay {
     if (!this.#started) this.#clock.startMs = endMs
     this.#started = true
     this.recordedMs = Math.max(this.recordedMs, endMs - this.#clock.startMs)
-    await this.#clock.advanceTo(this.recordedMs)
+    await this.#advanceTo(this.recordedMs)
     const batch: Batch = { signal: 'traces', chunks: [chunk], count: items, origin: ANONYMOUS }
     await this.#processor!.consume(batch, Infinity)
   }
 
   /** Decides what still waits. */
   async close(): Promise<void> {
-    await this.#clock.advanceTo(this.#clock.monotonicMs() + 86_400_000)
+    await this.#advanceTo(this.#clock.monotonicMs() + 86_400_000)
     await this.#processor!.stop?.(AbortSignal.timeout(10_000))
+  }
+
+  /** Whatever became of it. */
+  end(): Promise<void> {
+    return this.#models.stop()
+  }
+
+  /** Time stands still while a model thinks. */
+  #advanceTo(ms: number): Promise<void> {
+    return this.#clock.advanceTo(ms, () => this.#models.settled())
   }
 
   #see(batch: Batch): void {
@@ -214,7 +238,7 @@ function lookAt(chunk: Uint8Array): { readonly items: number; readonly endMs: nu
   return { items, endMs }
 }
 
-function settingsOf(clock: Clock, terminal: Terminal): Settings {
+function settingsOf(clock: Clock, terminal: Terminal, model: (id: string) => AnomalyModel | undefined): Settings {
   const tell = (fields: object, message: string): void => terminal.err(`${message} ${printable(JSON.stringify(fields), 1000)}\n`)
   const quiet = (): void => {}
   return {
@@ -225,8 +249,10 @@ function settingsOf(clock: Clock, terminal: Terminal): Settings {
     clock,
     drop: quiet,
     create: quiet,
-    extension() {
-      throw new PermanentError('there are no extensions in a trial')
+    extension<C extends Capability>(_capability: C, id: string): Capabilities[C] {
+      const found = model(id)
+      if (found === undefined) throw new PermanentError(`there is no extension ${id} in a trial; accepted: anomaly models`)
+      return found as Capabilities[C]
     },
   }
 }

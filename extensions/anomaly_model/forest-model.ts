@@ -63,6 +63,10 @@ export class ForestModel implements AnomalyModel {
     return scorer
   }
 
+  async trained(): Promise<void> {
+    await Promise.all([...this.#kept.values()].map(({ scorer }) => scorer.idle()))
+  }
+
   async start(): Promise<void> {
     const { storage } = this.#settings
     if (storage === undefined || this.#started) return

@@ -32,6 +32,7 @@ class FakeModel implements AnomalyModel {
   unscored: Judgement['unscored']
   async start(): Promise<void> {}
   async stop(): Promise<void> {}
+  async trained(): Promise<void> {}
   scorer(): AnomalyScorer {
     return {
       noteBytes: 48,
@@ -160,7 +161,13 @@ t.test('with a real model, a slow span among usual ones is found and explained',
   t.teardown(() => pool.close())
   const options = { without: [], attributes: [], minSamples: 20, maxOperations: 10, warmUp: 500, reservoirSize: 1000 }
   const scorer = new Scorer('spans', { ...options, windowMs: 1e6, retrainMs: 1e6, flaggedShare: 0.01, seed: 1 }, pool, settings)
-  const model: AnomalyModel = { timeoutMs: 60_000, start: async () => {}, stop: async () => {}, scorer: () => scorer }
+  const model: AnomalyModel = {
+    timeoutMs: 60_000,
+    start: async () => {},
+    stop: async () => {},
+    trained: () => scorer.idle(),
+    scorer: () => scorer,
+  }
   const { processor, next } = await processorWith(model)
   const began = 1_767_225_600_000_000_000n
   const span = (ms: number): PlainSpan => ({

@@ -31,6 +31,7 @@ class FakeModel implements AnomalyModel {
   #next = 0
   async start(): Promise<void> {}
   async stop(): Promise<void> {}
+  async trained(): Promise<void> {}
   scorer(): AnomalyScorer {
     return {
       noteBytes: this.noteBytes,
