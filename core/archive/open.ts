@@ -1,10 +1,9 @@
 // An archive of a configuration: its store, its master key, and what writes it. The components `s3_archive` and the commands that look at an archive call it.
 
-import { readFileSync } from 'node:fs'
 import type { Batch } from '../batch.ts'
 import type { Settings } from '../component.ts'
 import { parseDuration } from '../config/duration.ts'
-import { encryptionKeyOf } from '../durable/key.ts'
+import { encryptionKeyIn, encryptionKeyOf } from '../durable/key.ts'
 import { Archiver } from './archiver.ts'
 import { FolderStore } from './folder-store.ts'
 import type { Manifest } from './manifest.ts'
@@ -44,9 +43,8 @@ export function masterKeyOf({ encryption }: ArchiveConfig): MasterKey | undefine
   if (encryption === undefined) return undefined
   const { key_id: id, key, key_file: file, command, command_timeout: timeout } = encryption
   if (command !== undefined) return new CommandKey(id, command, parseDuration(timeout))
-  const bytes = encryptionKeyOf((key ?? readFileSync(file!, 'utf8')).trim())
-  if (bytes === undefined) throw new Error(`${file} holds no key; accepted: 32 bytes in base64 or as 64 hexadecimal digits`)
-  return new LocalKey(id, bytes)
+  // What is no key was refused with the configuration.
+  return new LocalKey(id, key === undefined ? encryptionKeyIn('encryption.key_file', file!) : encryptionKeyOf(key)!)
 }
 
 export function layoutOf({ prefix, encoding, compression }: ArchiveConfig): Layout {

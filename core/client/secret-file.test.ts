@@ -10,7 +10,7 @@ t.test('a secret is read again when its file has changed, and what was there sta
   const clock = new TestClock()
   const settings = new TestSettings('some', clock)
   const secret = new SecretFile('token_file', file, clock, settings.log)
-  t.throws(() => secret.text(), { message: `token_file "${file}" cannot be read: ENOENT` })
+  t.throws(() => secret.text(), { message: `token_file "${file}" cannot be read: there is no such file` })
   writeFileSync(file, ' \n')
   t.throws(() => secret.text(), { message: `token_file "${file}" is empty` })
   writeFileSync(file, 'first\n')

@@ -3,6 +3,7 @@
 import { type Stats, readFileSync, statSync } from 'node:fs'
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../component.ts'
+import { whyUnreadable } from '../unreadable.ts'
 
 /** How long what was read is believed without a look. */
 const LOOK_EVERY_MS = 1000
@@ -53,8 +54,7 @@ export class SecretFile {
       if (statSync(this.#file).size > MAX_BYTES) throw new Error(`it is longer than ${MAX_BYTES} bytes`)
       text = readFileSync(this.#file, 'utf8').trim()
     } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException
-      throw new Error(`${name} cannot be read: ${code ?? message}`, { cause: error })
+      throw new Error(`${name} cannot be read: ${whyUnreadable(error as NodeJS.ErrnoException)}`, { cause: error })
     }
     if (text === '') throw new Error(`${name} is empty`)
     return text

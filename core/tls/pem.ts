@@ -3,6 +3,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { quoted } from '../printable.ts'
+import { whyUnreadable } from '../unreadable.ts'
 
 /** Where PEM text comes from: `key` is the name in the configuration. */
 export interface PemSource {
@@ -27,15 +28,8 @@ export function readPem(source: PemSource): string {
   try {
     return readFileSync(source.file, 'utf8')
   } catch (error) {
-    throw new Error(`${nameOf(source)} cannot be read: ${reasonOf(error as NodeJS.ErrnoException)}`, { cause: error })
+    throw new Error(`${nameOf(source)} cannot be read: ${whyUnreadable(error as NodeJS.ErrnoException)}`, { cause: error })
   }
-}
-
-function reasonOf({ code, message }: NodeJS.ErrnoException): string {
-  if (code === 'ENOENT') return 'there is no such file'
-  if (code === 'EACCES') return 'not permitted'
-  if (code === 'EISDIR') return 'it is a folder'
-  return message
 }
 
 const CERTIFICATE = /-----BEGIN (?:TRUSTED )?CERTIFICATE-----[^-]*-----END (?:TRUSTED )?CERTIFICATE-----/g

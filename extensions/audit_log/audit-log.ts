@@ -1,9 +1,8 @@
 // Extension `audit_log` at work: takes entries from all components, and writes what came while the last group was being synced as the next.
 
-import { readFileSync } from 'node:fs'
 import { type AuditEntry, type Auditor, parseDuration, printable, type Settings } from '../../core/index.ts'
 import { FaultLog } from '../../core/client/index.ts'
-import { encryptionKeyOf } from '../../core/factory.ts'
+import { encryptionKeyIn, encryptionKeyOf } from '../../core/factory.ts'
 import type { JsonObject } from '../../core/trust/index.ts'
 import { AuditFile } from './audit-file.ts'
 import type { AuditLogConfig } from './factory.ts'
@@ -119,14 +118,5 @@ export class AuditLog implements Auditor {
 
 function keyOf({ key, key_file: file }: AuditLogConfig): Uint8Array | undefined {
   if (key !== undefined) return encryptionKeyOf(key)
-  if (file === undefined) return undefined
-  let text: string
-  try {
-    text = readFileSync(file, 'utf8').trim()
-  } catch (error) {
-    throw new Error(`key_file cannot be read: ${(error as NodeJS.ErrnoException).code}`, { cause: error })
-  }
-  const found = encryptionKeyOf(text)
-  if (found === undefined) throw new Error('key_file holds no key; accepted: 32 bytes, in base64 or as 64 hexadecimal digits')
-  return found
+  return file === undefined ? undefined : encryptionKeyIn('key_file', file)
 }
