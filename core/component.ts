@@ -193,6 +193,9 @@ export interface ConfigFault {
   readonly path: readonly (string | number)[]
   readonly message: string
 }
+/** Written as a method, so that a factory of any schema is a factory. */
+type ByConfig<S extends ConfigSchema> = { of(config: ConfigOf<S>): boolean }['of']
+
 export interface ReceiverFactory<S extends ConfigSchema = ConfigSchema> extends Factory<S> {
   readonly kind?: 'receiver'
   /** What it receives becomes many objects, as parsed JSON does: the program then lets V8's young generation grow, which it otherwise keeps small. */
@@ -210,8 +213,8 @@ export interface ExporterFactory<S extends ConfigSchema = ConfigSchema> extends 
   readonly kind?: 'exporter'
   /** Its queue offers batches in the order in which they came, and what waits on disk before what has just come. */
   readonly keepsOrder?: boolean
-  /** It takes everything at once, and cannot be slow or down: nobody need warn of senders that wait for it. */
-  readonly answersEarly?: boolean
+  /** It takes everything at once, and cannot be slow or down: nobody need warn of senders that wait for it. A function where its configuration decides. */
+  readonly answersEarly?: boolean | ByConfig<S>
   /** It makes many objects of what it takes: see ReceiverFactory. */
   readonly makesObjects?: boolean
   create(config: ConfigOf<S>, settings: Settings): Promise<Exporter>
@@ -220,8 +223,8 @@ export interface ConnectorFactory<S extends ConfigSchema = ConfigSchema> extends
   readonly kind?: 'connector'
   /** For a signal that comes in, the signals that go out. `signals` are its keys. */
   readonly routes: Readonly<Partial<Record<Signal, readonly Signal[]>>>
-  /** Its senders have their answer once it has taken in what came, whatever becomes of what it makes of that: it holds up nobody. */
-  readonly answersEarly?: boolean
+  /** Its senders have their answer once it has taken in what came, whatever becomes of what it makes of that: it holds up nobody. A function where its configuration decides. */
+  readonly answersEarly?: boolean | ByConfig<S>
   create(config: ConfigOf<S>, next: Readonly<Partial<Record<Signal, Consumer>>>, settings: Settings): Promise<Connector>
 }
 export interface ExtensionFactory<S extends ConfigSchema = ConfigSchema> extends Factory<S> {

@@ -7,7 +7,8 @@ export const factory: ConnectorFactory<ArchiveSchema> = defineConnector({
   signals: ['traces'],
   routes: { traces: ['logs'] },
   stability: 'alpha',
-  answersEarly: true,
+  // With an object for each trace, a sender waits for the bucket.
+  answersEarly: ({ layout }) => layout === 'hour',
   schema: archiveSchema,
   check: archiveFaults,
   async create(config, next, settings) {

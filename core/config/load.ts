@@ -139,8 +139,13 @@ function coupled({ exporters }: Pipeline): readonly Fault[] {
   return [{ place: first.place, path: first.path.slice(0, -1), message }]
 }
 
-function answersEarly({ factory }: Defined): boolean {
-  return (factory as Pick<ConnectorFactory, 'answersEarly'> | undefined)?.answersEarly === true
+function answersEarly({ factory, config }: Defined): boolean {
+  const { answersEarly: early } = (factory ?? {}) as Pick<ConnectorFactory, 'answersEarly'>
+  try {
+    return typeof early === 'function' ? early(config) : early === true
+  } catch {
+    return false // its settings are wrong, which is a fault already
+  }
 }
 
 function hasQueue({ factory, config }: Defined): boolean {

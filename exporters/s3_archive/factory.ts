@@ -6,7 +6,8 @@ export const factory: ExporterFactory<ArchiveSchema> = defineExporter({
   type: 's3_archive',
   signals: ['traces'],
   stability: 'alpha',
-  answersEarly: true,
+  // With an object for each trace, a sender waits for the bucket.
+  answersEarly: ({ layout }) => layout === 'hour',
   schema: archiveSchema,
   check: archiveFaults,
   async create(config, settings) {
