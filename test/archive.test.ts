@@ -153,6 +153,29 @@ t.test('a key that one changed byte hides is not taken for an erased one, and a 
   t.match(await here.archive('replay', '--to', 'otlp_http'), { code: 1, said: /traces\/\S+manifest\.json: was changed/ })
 })
 
+t.test('a key file that is not there is said, with setting and path; listing does without', async (t) => {
+  const here = await place(t, { encryption: { key_file: '/nowhere/archive.key' } })
+  t.match(await here.archive('ls'), { code: 0, said: /^0 objects with 0 spans/ })
+  const message = /encryption\.key_file "\/nowhere\/archive\.key" cannot be read: there is no such file/
+  t.match(await here.archive('verify'), { code: 1, said: message })
+  const program = start(t, ['run', '--config', here.file])
+  t.equal(await program.ended, 1)
+  t.match(program.said(), message)
+  t.match(program.said(), /s3_archive/)
+})
+
+t.test('validate warns of senders that wait for the bucket: with an object for each trace, and not where it answers early', (t) => {
+  const warned = (layout: object): string => {
+    const settings = (name: string): object => ({ target: 'file', directory: `/tmp/${name}`, ...layout })
+    const folder = t.testdir({ 'a.yaml': JSON.stringify({ receivers: { otlp: { protocols: { http: { endpoint: '127.0.0.1:0' } } } }, exporters: { 's3_archive/a': settings('a'), 's3_archive/b': settings('b') }, service: { pipelines: { traces: { receivers: ['otlp'], exporters: ['s3_archive/a', 's3_archive/b'] } } } }) }) // prettier-ignore
+    const { stderr, stdout } = spawnSync(process.execPath, [MAIN, 'validate', '-c', join(folder, 'a.yaml')], { encoding: 'utf8' })
+    return stderr + stdout
+  }
+  t.match(warned({ layout: 'trace' }), /s3_archive\/a and s3_archive\/b are awaited together/)
+  t.notMatch(warned({ in_memory: true }), /awaited together/)
+  t.end()
+})
+
 t.test('an archive is not replayed into itself', async (t) => {
   const folder = t.testdir({ archive: {} })
   const file = join(folder, 'b.yaml')

@@ -19,12 +19,38 @@ export interface Scope {
 /** Objects that are looked at at once. */
 const AT_ONCE = 16
 
-/** The names of manifests, in their order. */
-export async function* manifestNames(store: Store, { prefix, tenant, day }: Scope): AsyncGenerator<string, void, undefined> {
+/** What an object or an index is called: a bucket may have other things. */
+const OURS = /\/(?:\d{8}t\d{6}-[0-9a-f]{12}\.(?:otlp|jsonl)(?:\.gz|\.zst)?|[0-9a-f]{32}(?:\.[0-9a-f]{16}(?:\.\d)?)?)(?:\.index)?$/
+
+/** The names of manifests, in their order. In the end `loose` has the names of objects and indexes that came without one. */
+export async function* manifestNames(
+  store: Store,
+  { prefix, tenant, day }: Scope,
+  loose?: Set<string>,
+): AsyncGenerator<string, void, undefined> {
   const begin = [prefix, day?.replaceAll('-', '/')].filter((part) => part !== undefined && part !== '').join('/')
   for await (const name of store.list(begin === '' ? '' : `${begin}/`)) {
-    if (name.endsWith(MANIFEST_SUFFIX) && (tenant === undefined || isOf(tenant, name))) yield name
+    if (tenant !== undefined && !isOf(tenant, name)) continue
+    if (name.endsWith(MANIFEST_SUFFIX)) {
+      // It stands behind both in their order.
+      for (const suffix of ['', INDEX_SUFFIX]) loose?.delete(`${objectOf(name)}${suffix}`)
+      yield name
+    } else if (OURS.test(name)) loose?.add(name)
   }
+}
+
+/** Those that have no manifest by now either: others may have got theirs after they were listed. */
+export async function stillLoose(store: Store, loose: Iterable<string>): Promise<readonly string[]> {
+  const still: string[] = []
+  for (const name of loose) {
+    const object = name.endsWith(INDEX_SUFFIX) ? name.slice(0, -INDEX_SUFFIX.length) : name
+    if ((await store.get(`${object}${MANIFEST_SUFFIX}`, { start: 0, end: 1 })) === undefined) still.push(name)
+  }
+  return still
+}
+
+function objectOf(manifestName: string): string {
+  return manifestName.slice(0, -MANIFEST_SUFFIX.length)
 }
 
 function isOf(tenant: string, name: string): boolean {
@@ -35,19 +61,24 @@ function isOf(tenant: string, name: string): boolean {
 /** Calls `work` with each, several at once, and hands over what it says in the order of the names. */
 export async function* eachObject<T>(names: AsyncIterable<string>, work: (name: string) => Promise<T>): AsyncGenerator<T, void, undefined> {
   const running: Promise<T>[] = []
-  for await (const name of names) {
-    const one = work(name)
-    // Whoever waits for those before it hears of its failure when its turn comes.
-    one.catch(() => {})
-    running.push(one)
-    if (running.length >= AT_ONCE) yield running.shift()!
+  try {
+    for await (const name of names) {
+      const one = work(name)
+      // Whoever waits for those before it hears of its failure when its turn comes.
+      one.catch(() => {})
+      running.push(one)
+      if (running.length >= AT_ONCE) yield running.shift()!
+    }
+    for (const one of running) yield one
+  } finally {
+    // Nothing goes on behind whoever gives up.
+    await Promise.allSettled(running)
   }
-  for (const one of running) yield one
 }
 
 /** Whether the object has anything of the trace: two small reads. @throws ArchiveError where its index is none. */
 export async function hasTrace(store: Store, manifestName: string, traceId: Uint8Array): Promise<boolean> {
-  const name = `${manifestName.slice(0, -MANIFEST_SUFFIX.length)}${INDEX_SUFFIX}`
+  const name = `${objectOf(manifestName)}${INDEX_SUFFIX}`
   const fanOut = await store.get(name, { start: 0, end: FAN_OUT_BYTES })
   const bucket = fanOut && bucketOf(fanOut, traceId)
   if (bucket === undefined) throw new ArchiveError(name, 'is not there, or no index')
