@@ -91,7 +91,7 @@ function range(schema: ConfigSchema, low: string, high: string, unit: string): s
   const counted = (n: number): string => (unit === '' ? `${n}` : `${n} ${n === 1 ? one : many}`)
   if (from !== undefined && to !== undefined) return ` from ${from} to ${counted(to)}`
   if (from !== undefined) return ` of at least ${counted(from)}`
-  if (to !== undefined) return ` of at most ${counted(to)}`
+  if (to !== undefined) return ` ${above === undefined ? '' : `greater than ${above}, and `}of at most ${counted(to)}`
   return above === undefined || low !== 'minimum' ? '' : ` greater than ${above}`
 }
 

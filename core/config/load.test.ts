@@ -439,6 +439,23 @@ service:
   ])
 })
 
+t.test('an extension that names another stands behind it, or it would start before it, and stop after it', async (t) => {
+  const file = (running: string): string => `
+receivers: { otlp: { protocols: { http: } } }
+exporters: { debug: }
+extensions:
+  basic_auth/first: { or: basic_auth/second }
+  basic_auth/second:
+service:
+  extensions: ${running}
+  pipelines: { traces: { receivers: [otlp], exporters: [debug] } }
+`
+  t.same(await faultsIn(file('[basic_auth/second, basic_auth/first]')), [])
+  t.same(await faultsIn(file('[basic_auth/first, basic_auth/second]')), [
+    'a.yaml:5:27: extensions.basic_auth/first.or: the extension "basic_auth/second" has to stand before this one in service.extensions',
+  ])
+})
+
 t.test('what a factory finds only with its work at hand is a fault like any other', async (t) => {
   const file = (endpoint: string, more: string = ''): string => around(`  otlp_http: { endpoint: "${endpoint}"${more} }`)
   t.same(await faultsIn(file('too deep')), ['a.yaml:5:26: exporters.otlp_http.endpoint: found "too deep"; accepted: nothing that deep'])

@@ -27,12 +27,15 @@ interface Checked {
 }
 
 export function referenceFaults(used: Iterable<Checked>, components: Components, extensions: readonly Use[]): readonly Fault[] {
-  const running = new Set(extensions.map(({ defined }) => defined))
+  const running = extensions.map(({ defined }) => defined)
   const faults: Fault[] = []
   for (const { factory, part } of used) {
     if (factory === undefined) continue
+    // One extension that names another starts after it, and stops before it. Everything else comes after all of them.
+    const place = running.findIndex((one) => one.part === part)
+    const before = place < 0 ? running : running.slice(0, place)
     for (const { at, path, capability } of references(part.tree, factory.schema, part.path)) {
-      const message = wrong(String(at.value), capability, components, running)
+      const message = wrong(String(at.value), capability, components, { running, before })
       if (message !== undefined) faults.push({ place: at.place, path, message })
     }
   }
@@ -52,7 +55,14 @@ export function* references(tree: Tree, schema: ConfigSchema | undefined, path: 
   }
 }
 
-function wrong(id: string, capability: Capability, components: Components, running: ReadonlySet<Defined>): string | undefined {
+interface Order {
+  /** In the order in which they start. */
+  readonly running: readonly Defined[]
+  /** Those that run when whoever names one is made. */
+  readonly before: readonly Defined[]
+}
+
+function wrong(id: string, capability: Capability, components: Components, { running, before }: Order): string | undefined {
   const able = (defined: Defined): boolean => capabilitiesOf(defined).includes(capability)
   const defined = components.get('extensions', id)
   const candidates = [...components.in('extensions')].filter(able).map((other) => other.id)
@@ -66,7 +76,9 @@ function wrong(id: string, capability: Capability, components: Components, runni
     const choice = candidates.length === 0 ? '' : `; usable here: ${listed(candidates)}`
     return `the extension ${quoted(id)} ${CANNOT[capability] ?? `cannot serve as ${capability}`}${choice}`
   }
-  return running.has(defined) ? undefined : `the extension ${quoted(id)} is not listed in service.extensions; add it there`
+  if (before.includes(defined)) return undefined
+  if (!running.includes(defined)) return `the extension ${quoted(id)} is not listed in service.extensions; add it there`
+  return `the extension ${quoted(id)} has to stand before this one in service.extensions`
 }
 
 const CANNOT: Readonly<Partial<Record<Capability, string>>> = {
