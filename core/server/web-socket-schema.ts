@@ -91,8 +91,20 @@ export function messageProtocols(talker: Talker): Protocols {
 
 const ORIGIN = /^(\*|[a-z][a-z0-9+.-]*:\/\/[^/\s]+)$/i
 
-export function webSocketFaults({ allowed_origins }: WebSocketConfig): readonly ConfigFault[] {
-  const faults: ConfigFault[] = []
+/** 0 would not be never, as it is for HTTP, but at once. */
+const TIMES = ['read_header_timeout', 'read_timeout', 'write_timeout', 'ping_interval', 'pong_timeout'] as const
+
+/** Of those that are there. */
+export function timeFaults(config: Partial<Pick<WebSocketConfig, (typeof TIMES)[number]>>): readonly ConfigFault[] {
+  return TIMES.filter((key) => config[key] !== undefined && parseDuration(config[key]) === 0).map((key) => ({
+    path: [key],
+    message: 'is 0; accepted: a duration above 0, such as 30s',
+  }))
+}
+
+export function webSocketFaults(config: WebSocketConfig): readonly ConfigFault[] {
+  const { allowed_origins } = config
+  const faults = [...timeFaults(config)]
   for (const [index, origin] of allowed_origins.entries()) {
     if (ORIGIN.test(origin)) continue
     const message = `found ${quoted(origin)}; accepted: an origin such as https://app.example.org or https://*.example.org, or *`

@@ -8,6 +8,7 @@ import {
   ENDPOINT_ACCEPTED,
   endpointOf,
   type ExporterFactory,
+  parseDuration,
   quoted,
   serverTlsFaults,
   serverTlsSchema,
@@ -86,7 +87,13 @@ export type PrometheusConfig = ConfigOf<typeof schema>
 /** What every reader takes for the name of a label. */
 const NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/
 
-function check({ endpoint, tls, const_labels: labels, add_metric_suffixes: suffixes }: PrometheusConfig): readonly ConfigFault[] {
+function check({
+  endpoint,
+  tls,
+  const_labels: labels,
+  metric_expiration: expiration,
+  add_metric_suffixes: suffixes,
+}: PrometheusConfig): readonly ConfigFault[] {
   const faults: ConfigFault[] = []
   for (const name of Object.keys(labels))
     if (!NAME.test(name) || name === '__name__')
@@ -94,6 +101,8 @@ function check({ endpoint, tls, const_labels: labels, add_metric_suffixes: suffi
         path: ['const_labels', name],
         message: `found ${quoted(name)}; accepted: letters, digits and _, not beginning with a digit, and not __name__`,
       })
+  if (parseDuration(expiration) === 0)
+    faults.push({ path: ['metric_expiration'], message: 'is 0: nothing would be shown; accepted: a duration above 0, such as 5m' })
   if (endpointOf(endpoint) === undefined)
     faults.push({ path: ['endpoint'], message: `found ${quoted(endpoint)}; accepted: ${ENDPOINT_ACCEPTED}` })
   if (suffixes !== undefined)

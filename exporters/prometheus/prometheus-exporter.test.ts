@@ -395,6 +395,7 @@ t.test('an address that is taken is an error of starting, and what is none one o
   const { port } = taken.address() as { readonly port: number }
   const exporter = await factory.create(configOf({ endpoint: `127.0.0.1:${port}` }), new TestSettings('prometheus'))
   await t.rejects(exporter.start!(never), { code: 'EADDRINUSE' })
+  t.match(factory.check!(configOf({ metric_expiration: '0s' })), [{ path: ['metric_expiration'], message: /above 0/ }])
   t.match(factory.check!(configOf({ endpoint: 'localhost' })), [{ path: ['endpoint'] }])
   t.match(factory.check!(configOf({ const_labels: { region: 'eu', 'a-b': 'c', __name__: 'x', '': 'y' } })), [
     { path: ['const_labels', 'a-b'] },

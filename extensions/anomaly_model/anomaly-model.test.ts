@@ -161,6 +161,10 @@ t.test('every feature can be switched off by its name', (t) => {
 t.test('what is wrong is told at load', (t) => {
   t.same(factory.check!(DEFAULTS), [])
   t.match(factory.check!({ ...DEFAULTS, window: '0s', retrain_interval: '0s' }), [{ path: ['window'] }, { path: ['retrain_interval'] }])
+  const features = Object.fromEntries(FEATURE_NAMES.map((name) => [name, false])) as typeof DEFAULTS.features
+  t.match(factory.check!({ ...DEFAULTS, features }), [{ path: ['features'], message: /nothing is left to look at/ }])
+  t.same(factory.check!({ ...DEFAULTS, features, attributes: ['rows'] }), [])
+  t.match(factory.check!({ ...DEFAULTS, attributes: ['rows', 'rows'] }), [{ path: ['attributes', 1] }])
   t.match(factory.check!({ ...DEFAULTS, warm_up: 1000 }), [{ path: ['warm_up'], message: /more than reservoir_size \(512\)/ }])
   t.end()
 })

@@ -137,7 +137,8 @@ export const schema = {
 
 export type AnomalyModelConfig = ConfigOf<typeof schema>
 
-function check({ window, retrain_interval: interval, warm_up: warmUp, reservoir_size: size }: AnomalyModelConfig): readonly ConfigFault[] {
+function check(config: AnomalyModelConfig): readonly ConfigFault[] {
+  const { window, retrain_interval: interval, warm_up: warmUp, reservoir_size: size, features, attributes } = config
   const faults: ConfigFault[] = []
   for (const [key, value] of [
     ['window', window],
@@ -146,6 +147,13 @@ function check({ window, retrain_interval: interval, warm_up: warmUp, reservoir_
     if (parseDuration(value) <= 0) faults.push({ path: [key], message: `found ${quoted(value)}; accepted: a time, such as 10m` })
   if (warmUp > size)
     faults.push({ path: ['warm_up'], message: `found ${warmUp}, more than reservoir_size (${size}) holds; accepted: as many at most` })
+  if (attributes.length === 0 && Object.values(features).every((isOn) => !isOn))
+    faults.push({
+      path: ['features'],
+      message: 'all of them are off, and nothing is left to look at; accepted: one at least, or attributes',
+    })
+  for (const [i, key] of attributes.entries())
+    if (attributes.indexOf(key) < i) faults.push({ path: ['attributes', i], message: `${quoted(key)} stands there already` })
   return faults
 }
 

@@ -14,6 +14,7 @@ import {
   protocolFaults,
   type ReceiverFactory,
   serverTlsSchema,
+  timeFaults,
   trustSchema,
   webSocketFaults,
   webSocketSchema,
@@ -162,7 +163,8 @@ function check(config: MplpConfig): readonly ConfigFault[] {
   if (cors !== undefined) faults.push(...faultsUnder(['cors'], corsFaults(cors)))
   if (websocket !== undefined)
     faults.push(...faultsUnder(['websocket'], [...addressFaults(websocket.endpoint), ...webSocketFaults(websocket)]))
-  if (grpc !== undefined) faults.push(...faultsUnder(['grpc'], addressFaults(grpc.endpoint)))
+  if (grpc !== undefined)
+    faults.push(...faultsUnder(['grpc'], [...addressFaults(grpc.endpoint), ...timeFaults({ write_timeout: grpc.write_timeout })]))
   return faults
 }
 

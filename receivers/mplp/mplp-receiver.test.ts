@@ -406,6 +406,8 @@ t.test('what a schema cannot say is checked before anything starts', async (t) =
   const faults = (config: Partial<MplpConfig>): readonly ConfigFault[] => factory.check!({ ...CONFIG, ...config })
   t.same(faults({}), [])
   t.match(faults({ endpoint: 'nowhere' }), [{ path: ['endpoint'], message: /accepted/ }])
+  const grpc = { endpoint: '127.0.0.1:0', max_concurrent_streams: 10, max_unanswered: 10, max_waiting_bytes: 1000, write_timeout: '0s' }
+  t.match(faults({ grpc }), [{ path: ['grpc', 'write_timeout'], message: 'is 0; accepted: a duration above 0, such as 30s' }])
   t.match(faults({ max_in_flight_bytes: 10 }), [{ path: ['max_in_flight_bytes'] }])
   t.match(faults({ trust: { ...TRUST, integrity: 'required' } }), [{ path: ['trust', 'integrity'] }])
   t.match(faults({ trust: { ...TRUST, timestamp: 'required' }, remember: { messages: 10, for: '1m' } }), [{ path: ['remember', 'for'] }])

@@ -381,6 +381,7 @@ t.test('when it stops, what was taken is answered, and connections end with 1001
 
 t.test('what a schema cannot say is checked before anything starts', async (t) => {
   const faults = (config: Partial<ReceiverConfig>): readonly unknown[] => factory.check!({ ...CONFIG, ...config })
+  t.match(faults({ ping_interval: '0', read_timeout: '0s', idle_timeout: '0s' }), [{ path: ['read_timeout'] }, { path: ['ping_interval'] }])
   t.same(faults({}), [])
   t.match(faults({ endpoint: 'here' }), [{ path: ['endpoint'], message: /found "here"/ }])
   t.match(faults({ max_in_flight_bytes: 5 }), [{ path: ['max_in_flight_bytes'] }])
