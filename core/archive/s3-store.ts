@@ -8,6 +8,7 @@ import {
   GetObjectCommand,
   HeadBucketCommand,
   HeadObjectCommand,
+  ListMultipartUploadsCommand,
   ListObjectsV2Command,
   PutObjectCommand,
   S3Client,
@@ -157,9 +158,22 @@ export class S3Store implements Store {
       ...(about.sha256 === undefined ? {} : { Metadata: { sha256: about.sha256 } }),
       ...(this.#storageClass === undefined ? {} : { StorageClass: this.#storageClass as 'STANDARD' }),
     }
-    const Body = Buffer.concat(parts)
-    if (bytes <= PART_BYTES) await this.#client.send(new PutObjectCommand({ ...target, ...condition, Body, ContentLength: bytes }))
-    else await this.#putInParts(target, Body, condition)
+    if (bytes <= PART_BYTES) {
+      const Body = Buffer.concat(parts)
+      await this.#client.send(new PutObjectCommand({ ...target, ...condition, Body, ContentLength: bytes }))
+    } else {
+      await this.#putInParts(target, parts, condition)
+      // A name that must be new may be another's, who is just uploading it.
+      if (condition.IfNoneMatch === undefined) await this.#abortOthers(object).catch(() => {})
+    }
+  }
+
+  /** Uploads of that name which a process began that was then killed: their parts are paid for, and nobody sees them. */
+  async #abortOthers(object: string): Promise<void> {
+    const { Uploads = [] } = await this.#client.send(new ListMultipartUploadsCommand({ Bucket: this.#bucket, Prefix: object }))
+    for (const { Key, UploadId } of Uploads) {
+      if (Key === object) await this.#client.send(new AbortMultipartUploadCommand({ Bucket: this.#bucket, Key, UploadId: UploadId! }))
+    }
   }
 
   async #sha256Of(object: string): Promise<string | undefined> {
@@ -167,15 +181,18 @@ export class S3Store implements Store {
     return Metadata?.['sha256']
   }
 
-  async #putInParts(target: { readonly Bucket: string; readonly Key: string }, bytes: Buffer, condition: Condition): Promise<void> {
+  async #putInParts(
+    target: { readonly Bucket: string; readonly Key: string },
+    parts: readonly Uint8Array[],
+    condition: Condition,
+  ): Promise<void> {
     const place = { Bucket: target.Bucket, Key: target.Key }
     const { UploadId } = await this.#client.send(new CreateMultipartUploadCommand(target))
     const upload = { ...place, UploadId: UploadId! }
     try {
       const Parts: { ETag: string; PartNumber: number }[] = []
-      for (let start = 0; start < bytes.length; start += PART_BYTES) {
+      for (const Body of inPieces(parts, PART_BYTES)) {
         const PartNumber = Parts.length + 1
-        const Body = bytes.subarray(start, start + PART_BYTES)
         const { ETag } = await this.#client.send(new UploadPartCommand({ ...upload, PartNumber, Body, ContentLength: Body.length }))
         Parts.push({ ETag: ETag!, PartNumber })
       }
@@ -202,4 +219,20 @@ export class S3Store implements Store {
 
 function statusOf(error: unknown): number | undefined {
   return (error as { readonly $metadata?: { readonly httpStatusCode?: number } } | undefined)?.$metadata?.httpStatusCode
+}
+
+/** What lies end to end, in pieces of that size and a last one: each is copied when its turn comes, for all at once would take as much memory as the object. */
+function* inPieces(parts: readonly Uint8Array[], pieceBytes: number): Generator<Buffer, void, undefined> {
+  let [held, bytes]: [Uint8Array[], number] = [[], 0]
+  for (let part of parts) {
+    while (bytes + part.length >= pieceBytes) {
+      const cut = pieceBytes - bytes
+      yield Buffer.concat([...held, part.subarray(0, cut)])
+      part = part.subarray(cut)
+      ;[held, bytes] = [[], 0]
+    }
+    held.push(part)
+    bytes += part.length
+  }
+  if (bytes > 0) yield Buffer.concat(held)
 }
