@@ -1,6 +1,7 @@
-// Decimal text to 64-bit integers, without losing a bit: json-read.ts calls it for numbers and for numbers in strings.
+// Decimal text to 64-bit integers, without losing a bit, and to doubles: json-read.ts calls it for numbers and for numbers in strings.
 
 import { isDigit, MINUS } from './json-scanner.ts'
+import type { Kind } from './schema.ts'
 
 /** The last result of `readInteger`, in two halves of two's complement. Module variables, as in wire.ts. */
 export let high = 0
@@ -11,7 +12,10 @@ export let negative = false
 /** 20 digits are more than 64 bits hold. */
 const MAX_DIGITS = 20
 const MAX_LENGTH = 1 << 16
+const TWO_31 = 0x8000_0000
 const TWO_32 = 0x1_0000_0000
+/** In JSON, so in a string too. */
+const DECIMAL_NUMBER = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/
 const DECIMAL = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d{1,9}))?$/
 
 /**
@@ -66,4 +70,29 @@ function readDecimal(text: Buffer, p: number, stop: number): boolean {
   if (zeros < 0 || significant.length + zeros > MAX_DIGITS) return false
   const digits = significant + '0'.repeat(zeros)
   return set(sign === '-', Number(digits.slice(0, -9)), Number(digits.slice(-9)))
+}
+
+/** Whether the integer that was read last fits. */
+export function isInRange(kind: Kind): boolean {
+  switch (kind) {
+    case 'fixed64':
+    case 'uint64':
+      return !negative
+    case 'fixed32':
+    case 'uint32':
+      return !negative && high === 0
+    case 'enum':
+    case 'sint32':
+      return negative ? high === 0xffff_ffff && low >= TWO_31 : high === 0 && low < TWO_31
+    default:
+      return negative ? high >= TWO_31 : high < TWO_31
+  }
+}
+
+/** Undefined for what is no number, or is too large for a double: JSON has words for infinity. */
+export function toDouble(text: string, quoted: boolean): number | undefined {
+  if (quoted && (text === 'NaN' || text === 'Infinity' || text === '-Infinity')) return Number(text)
+  if (quoted && !DECIMAL_NUMBER.test(text)) return undefined
+  const value = Number(text)
+  return Number.isFinite(value) ? value : undefined
 }

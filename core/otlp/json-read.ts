@@ -10,7 +10,7 @@ import type { Signal } from '../batch.ts'
 import { ByteWriter } from './byte-writer.ts'
 import { writeBase64, writeHex } from './json-bytes.ts'
 import { type Member, namesOf } from './json-names.ts'
-import { high, low, negative, readInteger } from './json-numbers.ts'
+import { high, isInRange, low, readInteger, toDouble } from './json-numbers.ts'
 import { CLOSE_LIST, CLOSE_OBJECT, isDigit, JsonScanner, MINUS, OPEN_LIST, OPEN_OBJECT, QUOTE } from './json-scanner.ts'
 import { Metric } from './schema-metrics.ts'
 import type { Kind, Message } from './schema.ts'
@@ -37,7 +37,6 @@ const TRUE = 0x74
 const FALSE = 0x66
 /** Below this a copy in a loop is faster than a call. */
 const SHORT = 40
-const TWO_31 = 0x8000_0000
 
 class JsonReader {
   readonly #json: JsonScanner
@@ -295,33 +294,6 @@ class JsonReader {
 /** What is zero or empty is not written, unless that it is there says something. */
 function isImplicit({ field }: Member): boolean {
   return !field.repeated && field.oneof === undefined && field.optional !== true
-}
-
-/** Whether the integer that was read last fits. */
-function isInRange(kind: Kind): boolean {
-  switch (kind) {
-    case 'fixed64':
-    case 'uint64':
-      return !negative
-    case 'fixed32':
-    case 'uint32':
-      return !negative && high === 0
-    case 'enum':
-    case 'sint32':
-      return negative ? high === 0xffff_ffff && low >= TWO_31 : high === 0 && low < TWO_31
-    default:
-      return negative ? high >= TWO_31 : high < TWO_31
-  }
-}
-
-const DECIMAL = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/
-
-/** Undefined for what is no number, or is too large for a double: JSON has words for infinity. */
-function toDouble(text: string, quoted: boolean): number | undefined {
-  if (quoted && (text === 'NaN' || text === 'Infinity' || text === '-Infinity')) return Number(text)
-  if (quoted && !DECIMAL.test(text)) return undefined
-  const value = Number(text)
-  return Number.isFinite(value) ? value : undefined
 }
 
 function copyText(out: ByteWriter, text: Buffer, start: number, stop: number): void {
