@@ -54,7 +54,7 @@ t.test('every other is refused, in the same words', async (t) => {
 t.test('a file is followed, and holds two secrets while they are changed', async (t) => {
   const file = join(t.testdir({}), 'secret')
   const clock = new TestClock()
-  await t.rejects(auth({ one: { secret_file: file, roles: [] } }), { message: /accounts.one.secret_file .* ENOENT/ })
+  await t.rejects(auth({ one: { secret_file: file, roles: [] } }), { message: /accounts.one.secret_file .* there is no such file/ })
   writeFileSync(file, 'short')
   await t.rejects(auth({ one: { secret_file: file, roles: [] } }), { message: /at least 16 characters/ })
   writeFileSync(file, ONE)
