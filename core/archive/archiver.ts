@@ -113,7 +113,7 @@ export class Archiver {
     if (this.#log === undefined) for (const filling of this.#open.values()) this.#leave(filling)
     // In memory alone nothing is on its way into one: each is in the line when this is reached.
     if (this.#log === undefined) await Promise.all([...this.#leaving].map((filling) => filling.whole()))
-    await this.#departures.stop(abort)
+    await this.#departures.stop(abort, this.#log !== undefined)
     if (this.#log === undefined) {
       const lost = [...this.#leaving].reduce((sum, { writer }) => sum + writer.spans, 0)
       if (lost > 0) this.#options.lost(lost)

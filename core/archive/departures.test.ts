@@ -109,3 +109,20 @@ t.test('at the end everything is tried once more, and not again', async (t) => {
   abort.abort()
   await stopped
 })
+
+t.test('at the end what is kept elsewhere is left to the next process: only what is at work is waited for', async (t) => {
+  const bench = new Bench()
+  bench.bad.add('failed')
+  bench.departures.add('failed')
+  await bench.clock.advance(1)
+  const gate = Promise.withResolvers<void>()
+  bench.gate = gate.promise
+  for (let i = 0; i < 10; i++) bench.departures.add(`${i}`)
+  const stopped = bench.departures.stop(new AbortController().signal, true)
+  gate.resolve()
+  await stopped
+  t.equal(bench.done.length, AT_ONCE)
+  bench.departures.add('late')
+  await bench.clock.advance(100_000)
+  t.equal(bench.tried.length, 1 + AT_ONCE)
+})

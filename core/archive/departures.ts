@@ -29,6 +29,8 @@ export class Departures<T> {
   #failuresInARow = 0
   #idle: PromiseWithResolvers<void> | undefined
   #isStopping = false
+  /** By the storage: nothing begins any more. */
+  #isKept = false
 
   constructor(options: DeparturesOptions<T>) {
     this.#options = options
@@ -40,14 +42,20 @@ export class Departures<T> {
   }
 
   add(one: T): void {
+    if (this.#isKept) return
     this.#fresh.push(one)
     this.#employ()
   }
 
-  /** Tries everything once more, and settles when that is done or with `abort`. What fails then stays where it is. */
-  async stop(abort: AbortSignal): Promise<void> {
+  /**
+   * Settles when nothing is at work any more, or with `abort`. Everything is tried once more before, and stays where it is if it fails; not where
+   * `isKept`, for then another process tries it.
+   */
+  async stop(abort: AbortSignal, isKept = false): Promise<void> {
     this.#isStopping = true
     this.#hurry()
+    this.#isKept = isKept
+    if (isKept) this.#fresh.length = this.#due.length = 0
     this.#employ()
     if (this.#atWork === 0 || abort.aborted) return
     this.#idle = Promise.withResolvers<void>()
