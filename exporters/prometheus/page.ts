@@ -17,6 +17,9 @@ import { textOf } from './text.ts'
 /** A scrape asks in a few hundred bytes at once; whoever takes longer is none. */
 const REQUEST_TIMEOUT_MS = 5000
 const MAX_CONNECTIONS = 100
+/** Pages are large: so many are made, or on their way, at once, and a reader has so long for one. */
+const MAX_PAGES = 4
+const MAX_READING_MS = 60_000
 /** Below this, compressing costs more than it saves. */
 const COMPRESSED_BYTES = 1024
 
@@ -29,6 +32,7 @@ export class Page {
   readonly #tls: ServerTls | undefined
   readonly #authenticator: ServerAuthenticator | undefined
   #server: Server | undefined
+  #pages = 0
 
   constructor(config: PrometheusConfig, settings: Settings, families: (isUtf8: boolean) => readonly ShownFamily[]) {
     const { clock, log } = settings
@@ -87,19 +91,41 @@ export class Page {
     if (request.url?.split('?', 1)[0] !== path) return end(response, 404, `the metrics are at ${path}\n`)
     if (request.method !== 'GET' && request.method !== 'HEAD') return end(response, 405, 'accepted: GET\n', { Allow: 'GET, HEAD' })
     if (!(await this.#mayRead(request, response))) return
+    if (this.#pages >= MAX_PAGES) return end(response, 503, 'too many read at once\n', { 'Retry-After': '1' })
+    this.#pages++
+    const timer = this.#settings.clock.after(MAX_READING_MS, () => response.destroy())
+    response.once('close', () => {
+      this.#pages--
+      timer.cancel()
+    })
+    await this.#show(request, response)
+  }
+
+  async #show(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const wanted = wantedBy(request.headers.accept, this.#config.enable_open_metrics)
-    const body = this.#body(wanted)
+    const body = await this.#body(wanted, response)
     const headers = { 'Content-Type': wanted.contentType, Vary: 'Accept, Accept-Encoding' }
     const isCompressed = body.length >= COMPRESSED_BYTES && acceptsGzip(request)
     if (isCompressed) end(response, 200, await compressed(body, { level: 1 }), { ...headers, 'Content-Encoding': 'gzip' })
     else end(response, 200, body, headers)
   }
 
-  #body({ format, isUtf8 }: Wanted): Buffer {
+  /** What comes in meanwhile is taken between two pieces of it. */
+  async #body({ format, isUtf8 }: Wanted, response: ServerResponse): Promise<Buffer> {
+    const pieces: Buffer[] = []
+    for (const piece of this.#piecesOf(format, isUtf8)) {
+      pieces.push(typeof piece === 'string' ? Buffer.from(piece) : piece)
+      await new Promise((resolve) => setImmediate(resolve))
+      if (response.destroyed) break
+    }
+    return Buffer.concat(pieces)
+  }
+
+  #piecesOf(format: Wanted['format'], isUtf8: boolean): Iterable<string | Buffer> {
     const families = this.#families(isUtf8)
     const { send_timestamps: timestamps } = this.#config
     if (format === 'protobuf') return protobufOf(families, isUtf8, timestamps)
-    return Buffer.from(textOf(families, { isOpenMetrics: format === 'openmetrics', isUtf8, timestamps }))
+    return textOf(families, { isOpenMetrics: format === 'openmetrics', isUtf8, timestamps })
   }
 
   /** Answers whoever may not. */

@@ -1,14 +1,19 @@
 // Exporter `prometheus`, as a reader of its page sees it: every kind of metric in every format, who gets which, and what is not shown any more.
 
-import { createServer } from 'node:net'
+import { once } from 'node:events'
+import { connect, createServer } from 'node:net'
 import { gunzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import { ANONYMOUS, type Batch, PermanentError, type ServerAuthenticator, UnauthenticatedError } from '../../core/index.ts'
+import { asPoints, type Point, translationOf, Translator } from '../../core/prometheus/index.ts'
 import { at, attributes, type Envelope, otlpRequest } from '../../core/prometheus/fixtures/otlp.ts'
 import { exporterSuite, TestClock, TestSettings } from '../../core/testing/index.ts'
 import { factory, type PrometheusConfig } from './factory.ts'
+import { familiesOf } from './families.ts'
 import { wantedBy } from './negotiate.ts'
 import { PrometheusExporter } from './prometheus-exporter.ts'
+import { protobufOf } from './protobuf.ts'
+import { textOf } from './text.ts'
 
 const never = new AbortController().signal
 
@@ -253,6 +258,55 @@ t.test('metrics that have one name once it is escaped are one family, and of two
     3,
     'they are three where names are as they are',
   )
+})
+
+t.test('a large page is made in pieces, for other work to be done between them', async (t) => {
+  const dataPoints = Array.from({ length: 5000 }, (_, n) => ({
+    timeUnixNano: at(1),
+    asInt: n,
+    attributes: attributes({ n: `${n}`.padEnd(200) }),
+  }))
+  const points: Point[] = []
+  const options = translationOf(configOf({}), { constantLabels: {}, maxStreams: 10_000 })
+  new Translator(options, new TestClock()).translate(
+    otlpRequest([{ name: 'g', gauge: { dataPoints } }]),
+    asPoints((point) => points.push(point)),
+  )
+  const families = familiesOf(
+    points,
+    (name) => name,
+    () => {},
+  )
+  const text = [...textOf(families, { isOpenMetrics: true, isUtf8: true, timestamps: false })]
+  t.equal(text.length, 6)
+  t.equal(text.join('').split('\n').length, 5000 + 3)
+  t.equal([...protobufOf(families, true, false)].length, 2 + Math.floor((5000 * 230) / (256 * 1024)))
+})
+
+t.test('a few read at once, more are told to come again, and who does not read is cut off', async (t) => {
+  const { take, page, url, clock } = await shown(t, { max_series: 10_000 })
+  const dataPoints = Array.from({ length: 3000 }, (_, n) => ({
+    timeUnixNano: at(1),
+    asInt: n,
+    attributes: attributes({ n: `${n}`.padEnd(8000, 'x') }),
+  }))
+  await take([{ name: 'g', gauge: { dataPoints } }])
+  const { hostname, port } = new URL(url)
+  const idle = await Promise.all(
+    Array.from({ length: 4 }, async () => {
+      const socket = connect(Number(port), hostname).on('error', () => {})
+      t.teardown(() => socket.destroy())
+      socket.write('GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n')
+      await once(socket, 'readable')
+      return socket
+    }),
+  )
+  const refused = await fetch(url)
+  t.same([refused.status, refused.headers.get('retry-after'), await refused.text()], [503, '1', 'too many read at once\n'])
+  await clock.advance(61_000)
+  for (const socket of idle) socket.resume()
+  await Promise.all(idle.map((socket) => once(socket, 'close')))
+  t.match(await page(), /^g\{/m)
 })
 
 t.test('a resource of which everything is refused has no target_info, and takes no room', async (t) => {

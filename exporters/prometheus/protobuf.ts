@@ -21,21 +21,33 @@ import { escaped, shownLabels } from './negotiate.ts'
 
 const TYPE: Readonly<Record<FamilyType, number>> = { counter: 0, gauge: 1, summary: 2, unknown: 3, histogram: 4, info: 1, stateset: 1 }
 
-export function protobufOf(families: readonly ShownFamily[], isUtf8: boolean, timestamps: boolean): Buffer {
+/** So many bytes are made at once: some milliseconds. */
+const PIECE_BYTES = 256 * 1024
+
+/** In pieces, for whoever has other things to do between them. A family is written whole, for its length stands in front. */
+export function* protobufOf(families: readonly ShownFamily[], isUtf8: boolean, timestamps: boolean): Generator<Buffer> {
   const out = new otlp.ByteWriter(64 * 1024)
-  const whole = new otlp.ByteWriter(64 * 1024)
   for (const family of families) {
     out.at = 0
-    writeFamily(out, family, isUtf8, timestamps)
-    whole.varint(out.at)
-    whole.raw(out.bytes.subarray(0, out.at))
+    for (const _ of writeFamily(out, family, isUtf8, timestamps)) yield NOTHING
+    const length = new otlp.ByteWriter(16)
+    length.varint(out.at)
+    yield length.copy()
+    yield out.copy()
   }
-  return whole.copy()
 }
+
+const NOTHING = Buffer.alloc(0)
 
 type Out = otlp.ByteWriter
 
-function writeFamily(out: Out, { name, type, help, unit, points }: ShownFamily, isUtf8: boolean, timestamps: boolean): void {
+function* writeFamily(
+  out: Out,
+  { name, type, help, unit, points }: ShownFamily,
+  isUtf8: boolean,
+  timestamps: boolean,
+): Generator<undefined> {
+  let pieceEnd = PIECE_BYTES
   out.text(0x0a, isUtf8 ? name : escaped(name, false))
   if (help !== '') out.text(0x12, help)
   uint(out, 0x18, TYPE[type])
@@ -49,6 +61,9 @@ function writeFamily(out: Out, { name, type, help, unit, points }: ShownFamily, 
     writeValue(out, point, type)
     if (timestamps) uint(out, 0x30, point.timestampMs)
     out.end(metric)
+    if (out.at < pieceEnd) continue
+    pieceEnd = out.at + PIECE_BYTES
+    yield
   }
   if (unit !== '') out.text(0x2a, unit)
 }
