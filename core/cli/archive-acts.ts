@@ -114,18 +114,27 @@ async function* named(names: AsyncIterable<string>, part: string): AsyncGenerato
   for await (const name of names) if (part === '' || (name.split('/').at(-1) ?? '').startsWith(part)) yield name
 }
 
+async function isErasedAt(store: Store, name: string): Promise<boolean> {
+  try {
+    return wasErasedAt(name, await manifestOf(store, name))
+  } catch (error) {
+    if (error instanceof ArchiveError) return false
+    throw error
+  }
+}
+
 export async function verifyObjects(act: ArchiveAct): Promise<number> {
   const { id, store, keys, asked, audit, terminal } = act
   await audit.record({ kind: 'read', act: 'archive:verify', component: id, object: inWords(act) })
   let [good, erased, bad] = [0, 0, 0]
   const look = async (name: string): Promise<'good' | 'erased' | ArchiveError> => {
     try {
-      if (wasErasedAt(name, await manifestOf(store, name))) return 'erased'
       await (await ObjectReader.open(store, name, keys)).verify()
       return 'good'
     } catch (error) {
-      if (error instanceof ArchiveError) return error
-      throw error
+      if (!(error instanceof ArchiveError)) throw error
+      // Looked at again, so that what is good is read once.
+      return (await isErasedAt(store, name)) ? 'erased' : error
     }
   }
   const tell = (fault: ArchiveError): void =>
