@@ -1,25 +1,7 @@
 // The schema of `service_graph`, and what its configuration is after it.
 
-import type { ConfigOf } from '../../core/factory.ts'
+import { type ConfigOf, latencyBucketsSchema } from '../../core/factory.ts'
 
-export const DEFAULT_BUCKETS: readonly string[] = [
-  '2ms',
-  '4ms',
-  '6ms',
-  '8ms',
-  '10ms',
-  '50ms',
-  '100ms',
-  '200ms',
-  '400ms',
-  '800ms',
-  '1s',
-  '1400ms',
-  '2s',
-  '5s',
-  '10s',
-  '15s',
-]
 const PEERS: readonly string[] = ['peer.service', 'db.namespace', 'db.name', 'db.system.name', 'db.system']
 const DATABASES: readonly string[] = ['db.namespace', 'db.name']
 
@@ -52,14 +34,7 @@ export const schema = {
       default: [] as readonly never[],
       description: 'Attributes of spans, or else of their resources, that become labels `client_…` and `server_…`.',
     },
-    latency_histogram_buckets: {
-      type: 'array',
-      minItems: 1,
-      maxItems: 1000,
-      items: { type: 'string', format: 'duration' },
-      default: DEFAULT_BUCKETS as typeof DEFAULT_BUCKETS,
-      description: 'The upper ends of the buckets, ascending.',
-    },
+    latency_histogram_buckets: latencyBucketsSchema as typeof latencyBucketsSchema,
     exponential_histogram_max_size: {
       type: 'integer',
       minimum: 0,

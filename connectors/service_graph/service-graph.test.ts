@@ -1,5 +1,5 @@
 import t from 'tap'
-import { ANONYMOUS, type Batch, type Origin, otlp, RetryableError } from '../../core/index.ts'
+import { ANONYMOUS, type Batch, LATENCY_BUCKETS, type Origin, otlp, RetryableError } from '../../core/index.ts'
 import {
   CollectingConsumer,
   lifecycleSuite,
@@ -10,13 +10,13 @@ import {
   tracesBatch,
 } from '../../core/testing/index.ts'
 import { factory } from './factory.ts'
-import { type Config, DEFAULT_BUCKETS } from './schema.ts'
+import type { Config } from './schema.ts'
 import { ServiceGraph } from './service-graph.ts'
 
 const DEFAULTS: Config = {
   store: { ttl: '10s', max_items: 1000 },
   dimensions: [],
-  latency_histogram_buckets: DEFAULT_BUCKETS,
+  latency_histogram_buckets: LATENCY_BUCKETS,
   exponential_histogram_max_size: 0,
   virtual_node_peer_attributes: ['peer.service', 'db.namespace', 'db.name', 'db.system.name', 'db.system'],
   virtual_node_extra_label: false,

@@ -1,6 +1,6 @@
 // What the schema of `span_metrics` cannot say of its configuration.
 
-import { type ConfigFault, goPattern, parseDuration, quoted } from '../../core/factory.ts'
+import { ascendingFaults, type ConfigFault, goPattern, quoted, zeroFaults } from '../../core/factory.ts'
 import { globPattern } from './glob.ts'
 import type { Config, DimensionConfig } from './schema.ts'
 
@@ -13,7 +13,8 @@ export function faultsOf(config: Config): readonly ConfigFault[] {
     ...dimensionFaults(['calls_dimensions'], config.calls_dimensions),
     ...dimensionFaults(['histogram', 'dimensions'], histogram.dimensions),
     ...dimensionFaults(['events', 'dimensions'], events.dimensions),
-    ...bucketFaults(histogram.explicit?.buckets ?? []),
+    ...ascendingFaults(['histogram', 'explicit', 'buckets'], histogram.explicit?.buckets ?? []),
+    ...zeroFaults(['metrics_flush_interval'], config.metrics_flush_interval, '60s'),
   ]
   if (histogram.explicit !== undefined && histogram.exponential !== undefined)
     faults.push({ path: ['histogram'], message: 'has explicit and exponential; accepted: one of them' })
@@ -22,8 +23,6 @@ export function faultsOf(config: Config): readonly ConfigFault[] {
       path: ['events', 'dimensions'],
       message: 'is empty; accepted where events are enabled: one or more attributes of events',
     })
-  if (parseDuration(config.metrics_flush_interval) === 0)
-    faults.push({ path: ['metrics_flush_interval'], message: 'is 0; accepted: a duration above 0, such as 60s' })
   return faults
 }
 
@@ -57,12 +56,4 @@ function compiled(glob: string): RegExp | string {
   } catch (error) {
     return `the glob ${quoted(glob)} is none: ${(error as Error).message}`
   }
-}
-
-function bucketFaults(buckets: readonly string[]): ConfigFault[] {
-  const bounds = buckets.map((bucket) => parseDuration(bucket))
-  const at = bounds.findIndex((bound, i) => i > 0 && bound <= bounds[i - 1]!)
-  if (at < 0) return []
-  const message = `is ${buckets[at]}, behind ${buckets[at - 1]}; accepted: durations that ascend`
-  return [{ path: ['histogram', 'explicit', 'buckets', at], message }]
 }

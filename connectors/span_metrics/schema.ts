@@ -1,25 +1,6 @@
 // The schema of `span_metrics`, and what its configuration is after it.
 
-import type { ConfigOf } from '../../core/factory.ts'
-
-export const DEFAULT_BUCKETS: readonly string[] = [
-  '2ms',
-  '4ms',
-  '6ms',
-  '8ms',
-  '10ms',
-  '50ms',
-  '100ms',
-  '200ms',
-  '400ms',
-  '800ms',
-  '1s',
-  '1400ms',
-  '2s',
-  '5s',
-  '10s',
-  '15s',
-]
+import { type ConfigOf, latencyBucketsSchema } from '../../core/factory.ts'
 
 /* oxlint-disable typescript/no-unnecessary-type-assertion -- they let declarations be made from this file alone */
 const dimension = {
@@ -68,14 +49,7 @@ export const schema = {
           type: 'object',
           description: 'A histogram with given bounds, which is what there is without this, too.',
           properties: {
-            buckets: {
-              type: 'array',
-              minItems: 1,
-              maxItems: 1000,
-              items: { type: 'string', format: 'duration' },
-              default: DEFAULT_BUCKETS as typeof DEFAULT_BUCKETS,
-              description: 'The upper ends of the buckets, ascending.',
-            },
+            buckets: latencyBucketsSchema as typeof latencyBucketsSchema,
           },
         },
         exponential: {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { ANONYMOUS, type Origin, RetryableError } from '../../core/index.ts'
+import { ANONYMOUS, LATENCY_BUCKETS, type Origin, RetryableError } from '../../core/index.ts'
 import {
   CollectingConsumer,
   lifecycleSuite,
@@ -11,7 +11,7 @@ import {
 } from '../../core/testing/index.ts'
 import { type Point, pointsOf } from './fixtures/decoded.ts'
 import { factory } from './factory.ts'
-import { DEFAULT_BUCKETS, type Config } from './schema.ts'
+import type { Config } from './schema.ts'
 import { SpanMetrics } from './span-metrics.ts'
 
 const DEFAULTS: Config = {
@@ -95,7 +95,7 @@ t.test('calls and durations are told apart by service, name, kind and status', a
   const [duration, , , slow] = second.filter(({ kind }) => kind === 'histogram')
   t.equal(duration!.sum, 703)
   t.same(duration!.bounds, [2, 4, 6, 8, 10, 50, 100, 200, 400, 800, 1000, 1400, 2000, 5000, 10_000, 15_000])
-  t.equal(duration!.bounds!.length, DEFAULT_BUCKETS.length)
+  t.equal(duration!.bounds!.length, LATENCY_BUCKETS.length)
   t.same(duration!.buckets, [0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0])
   t.equal(slow!.buckets!.at(-1), 1)
 })

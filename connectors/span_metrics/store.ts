@@ -1,6 +1,6 @@
 // All series of one connector: makes those that are new, counts them, and puts what would be too many into one that says so.
 
-import { parseDuration } from '../../core/factory.ts'
+import { LATENCY_BUCKETS, parseDuration } from '../../core/factory.ts'
 import {
   ATTRIBUTES_TAG,
   attributesOf,
@@ -19,7 +19,7 @@ import {
   column,
 } from '../../core/series/index.ts'
 import type { Resource } from './resources.ts'
-import { type Config, DEFAULT_BUCKETS } from './schema.ts'
+import type { Config } from './schema.ts'
 
 /** In bytes, of attributes: names may be long, too. */
 const MOST_BYTES = 256 * 1024 * 1024
@@ -134,6 +134,6 @@ function durationMaker(histogram: Config['histogram']): (attributes: string, beg
 
 /** In the unit of the histogram. */
 function boundsOf({ explicit, unit }: Config['histogram']): readonly number[] {
-  const ns = (explicit?.buckets ?? DEFAULT_BUCKETS).map((bucket) => Math.round(parseDuration(bucket) * 1e6))
+  const ns = (explicit?.buckets ?? LATENCY_BUCKETS).map((bucket) => Math.round(parseDuration(bucket) * 1e6))
   return ns.map((bound) => bound / (unit === 's' ? 1e9 : 1e6))
 }

@@ -1,6 +1,8 @@
 // What can be chosen of the translation from OTLP to Prometheus. Both exporters put these into their schemas, and make options of them.
 
+import type { ConfigFault } from '../component.ts'
 import type { ConfigOf } from '../config/schema.ts'
+import { quoted } from '../printable.ts'
 import type { Strategy } from './names.ts'
 
 export interface TranslationOptions {
@@ -77,6 +79,18 @@ export const translationProperties = {
 } as const
 
 export type TranslationConfig = ConfigOf<{ readonly type: 'object'; readonly properties: typeof translationProperties }>
+
+/** What every reader, and version 1.0 of remote write, takes for the name of a label. */
+const LABEL = /^[a-zA-Z_][a-zA-Z0-9_]*$/
+
+/** Of labels that the configuration gives to every series, under `key`. */
+export function labelFaults(key: string, labels: Readonly<Record<string, string>>): readonly ConfigFault[] {
+  const names = Object.keys(labels).filter((name) => !LABEL.test(name) || name === '__name__')
+  return names.map((name) => ({
+    path: [key, name],
+    message: `found ${quoted(name)}; accepted: letters, digits and _, not beginning with a digit, and not __name__`,
+  }))
+}
 
 export function translationOf(
   config: TranslationConfig,

@@ -2,6 +2,7 @@
 
 import type { ConfigFault } from '../component.ts'
 import { parseDuration } from '../config/duration.ts'
+import { zeroFaults } from '../config/time-faults.ts'
 import type { ConfigOf } from '../config/schema.ts'
 import { quoted } from '../printable.ts'
 import type { ConnectionLimits, Talker } from './web-socket-connection.ts'
@@ -96,10 +97,7 @@ const TIMES = ['read_header_timeout', 'read_timeout', 'write_timeout', 'ping_int
 
 /** Of those that are there. */
 export function timeFaults(config: Partial<Pick<WebSocketConfig, (typeof TIMES)[number]>>): readonly ConfigFault[] {
-  return TIMES.filter((key) => config[key] !== undefined && parseDuration(config[key]) === 0).map((key) => ({
-    path: [key],
-    message: 'is 0; accepted: a duration above 0, such as 30s',
-  }))
+  return TIMES.flatMap((key) => (config[key] === undefined ? [] : zeroFaults([key], config[key], '30s')))
 }
 
 export function webSocketFaults(config: WebSocketConfig): readonly ConfigFault[] {

@@ -8,11 +8,12 @@ import {
   ENDPOINT_ACCEPTED,
   endpointOf,
   type ExporterFactory,
-  parseDuration,
+  labelFaults,
   quoted,
   serverTlsFaults,
   serverTlsSchema,
   translationProperties,
+  zeroFaults,
 } from '../../core/factory.ts'
 
 /* oxlint-disable typescript/no-unnecessary-type-assertion -- they let declarations be made from this file alone */
@@ -84,9 +85,6 @@ export const schema = {
 
 export type PrometheusConfig = ConfigOf<typeof schema>
 
-/** What every reader takes for the name of a label. */
-const NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/
-
 function check({
   endpoint,
   tls,
@@ -94,15 +92,7 @@ function check({
   metric_expiration: expiration,
   add_metric_suffixes: suffixes,
 }: PrometheusConfig): readonly ConfigFault[] {
-  const faults: ConfigFault[] = []
-  for (const name of Object.keys(labels))
-    if (!NAME.test(name) || name === '__name__')
-      faults.push({
-        path: ['const_labels', name],
-        message: `found ${quoted(name)}; accepted: letters, digits and _, not beginning with a digit, and not __name__`,
-      })
-  if (parseDuration(expiration) === 0)
-    faults.push({ path: ['metric_expiration'], message: 'is 0: nothing would be shown; accepted: a duration above 0, such as 5m' })
+  const faults = [...labelFaults('const_labels', labels), ...zeroFaults(['metric_expiration'], expiration, '5m')]
   if (endpointOf(endpoint) === undefined)
     faults.push({ path: ['endpoint'], message: `found ${quoted(endpoint)}; accepted: ${ENDPOINT_ACCEPTED}` })
   if (suffixes !== undefined)

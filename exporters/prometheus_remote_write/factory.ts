@@ -10,9 +10,9 @@ import {
   type ExporterFactory,
   headerFaults,
   headersSchema,
+  labelFaults,
   proxyFaults,
   queueSchema,
-  quoted,
   retrySchema,
   translationProperties,
   urlFaults,
@@ -132,9 +132,6 @@ const REFUSED: readonly (readonly [key: keyof RemoteWriteConfig, reason: string]
   ['add_metric_suffixes', 'accepted: translation_strategy: UnderscoreEscapingWithoutSuffixes instead of false'],
 ]
 
-/** What the labels of 1.0 must look like. */
-const NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/
-
 function check(config: RemoteWriteConfig): readonly ConfigFault[] {
   const { endpoint, proxy_url: proxy, protobuf_message: message, translation_strategy: strategy } = config
   const faults: ConfigFault[] = [...urlFaults('endpoint', endpoint, true)]
@@ -145,12 +142,7 @@ function check(config: RemoteWriteConfig): readonly ConfigFault[] {
       path: ['translation_strategy'],
       message: `found "${strategy}" with protobuf_message: ${message}; names that are not escaped need 2.0, which is not left then: accepted with protobuf_message: v2`,
     })
-  for (const name of Object.keys(config.external_labels))
-    if (!NAME.test(name) || name === '__name__')
-      faults.push({
-        path: ['external_labels', name],
-        message: `found ${quoted(name)}; accepted: letters, digits and _, not beginning with a digit, and not __name__`,
-      })
+  faults.push(...labelFaults('external_labels', config.external_labels))
   if (proxy !== undefined && proxy !== '') faults.push(...proxyFaults('proxy_url', proxy))
   return [...faults, ...headerFaults(config.headers, OWN_HEADERS), ...clientTlsFaults(config.tls)]
 }
