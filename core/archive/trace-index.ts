@@ -8,6 +8,8 @@
 //
 // Numbers are big-endian.
 
+import { inOrder } from './id-order.ts'
+
 export const ENTRY_BYTES = 32
 export const FAN_OUT_BYTES: number = 8 + 256 * 4
 const MAGIC = 0x4d52_4931
@@ -52,7 +54,7 @@ export class TraceIndexWriter {
   }
 
   endFrame(number: number): void {
-    const order = sorted(this.#words, this.#ended, this.#count)
+    const order = inOrder(this.#words, WORDS, this.#ended, this.#count)
     const found = new Uint32Array(order.length * WORDS)
     let end = 0
     for (const entry of order) {
@@ -70,10 +72,10 @@ export class TraceIndexWriter {
     const bytes = Buffer.alloc(FAN_OUT_BYTES + this.#ended * ENTRY_BYTES)
     bytes.writeUInt32BE(MAGIC, 0)
     bytes.writeUInt32BE(this.#ended, 4)
-    const order = sorted(words, 0, this.#ended)
+    const order = inOrder(words, WORDS, 0, this.#ended)
     let [byte, traces] = [0, 0]
-    order.forEach((entry, i) => {
-      const word = entry * WORDS
+    for (let i = 0; i < order.length; i++) {
+      const word = order[i]! * WORDS
       if (i === 0 || !isSameId(words, word, order[i - 1]! * WORDS)) traces++
       for (; byte < words[word]! >>> 24; byte++) bytes.writeUInt32BE(i, 8 + byte * 4)
       const { start, length, number, isLast } = frames[words[word + 4]!]!
@@ -83,7 +85,7 @@ export class TraceIndexWriter {
       bytes.writeUInt32BE(start >>> 0, at + 20)
       bytes.writeUInt32BE(length, at + 24)
       bytes.writeUInt32BE(isLast ? number + LAST : number, at + 28)
-    })
+    }
     for (; byte < 256; byte++) bytes.writeUInt32BE(this.#ended, 8 + byte * 4)
     this.#traces = traces
     return bytes
@@ -96,34 +98,8 @@ export class TraceIndexWriter {
   }
 }
 
-const COUNTS = new Uint32Array(16 * 256)
-
 function isSameId(words: Uint32Array, a: number, b: number): boolean {
   return words[a] === words[b] && words[a + 1] === words[b + 1] && words[a + 2] === words[b + 2] && words[a + 3] === words[b + 3]
-}
-
-/**
- * Entries `[from, to)` in the order of their ids; those of one id keep theirs. Byte for byte from the last one, so that no choice of ids makes it slow: a third
- * of a second for two million.
- */
-function sorted(words: Uint32Array, from: number, to: number): Uint32Array {
-  const counts = COUNTS.fill(0)
-  for (let entry = from; entry < to; entry++) for (let byte = 0; byte < 16; byte++) counts[byte * 256 + byteOf(words, entry, byte)]!++
-  let order = Uint32Array.from({ length: to - from }, (_, i) => from + i)
-  let next = new Uint32Array(order.length)
-  for (let byte = 15; byte >= 0; byte--) {
-    const places = counts.subarray(byte * 256, byte * 256 + 256)
-    if (places.includes(order.length)) continue
-    let place = 0
-    for (let value = 0; value < 256; value++) [places[value], place] = [place, place + places[value]!]
-    for (const entry of order) next[places[byteOf(words, entry, byte)]!++] = entry
-    ;[order, next] = [next, order]
-  }
-  return order
-}
-
-function byteOf(words: Uint32Array, entry: number, byte: number): number {
-  return (words[entry * WORDS + (byte >> 2)]! >>> (24 - 8 * (byte & 3))) & 255
 }
 
 /** Which bytes of the index to read for a trace, of its first `FAN_OUT_BYTES`; undefined where that is no fan-out. Empty where there is none of its first byte. */
