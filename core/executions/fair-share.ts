@@ -15,15 +15,23 @@ export interface FairShareOptions<K> {
 /** Owners that are looked at, with each that is added, for what is too old. */
 const STEPS = 2
 
-interface Kept<V> {
+interface Kept<K, V> {
+  readonly key: K
   readonly value: V
   readonly weight: number
   readonly endMs: number
+  before: Kept<K, V> | undefined
+  after: Kept<K, V> | undefined
 }
 
-/** What one owner has: whatever was asked for or added longest ago comes first. */
+/**
+ * What one owner has: whatever was asked for or added longest ago comes first. In a line of its own, for a Map of which the first is taken again and
+ * again has to look past all that were.
+ */
 interface Share<K, V> {
-  readonly kept: Map<K, Kept<V>>
+  readonly kept: Map<K, Kept<K, V>>
+  first: Kept<K, V> | undefined
+  last: Kept<K, V> | undefined
   weight: number
 }
 
@@ -47,8 +55,8 @@ export class FairShare<K, V> {
     const share = this.#shares.get(owner)
     const kept = share?.kept.get(key)
     if (kept === undefined || kept.endMs <= this.#options.clock.monotonicMs()) return undefined
-    share!.kept.delete(key)
-    share!.kept.set(key, kept)
+    unlink(share!, kept)
+    append(share!, kept)
     return kept.value
   }
 
@@ -56,10 +64,12 @@ export class FairShare<K, V> {
     const { most, forMs, clock } = this.#options
     const nowMs = clock.monotonicMs()
     let share = this.#shares.get(owner)
-    if (share === undefined) this.#shares.set(owner, (share = { kept: new Map(), weight: 0 }))
+    if (share === undefined) this.#shares.set(owner, (share = { kept: new Map(), first: undefined, last: undefined, weight: 0 }))
     const before = share.kept.get(key)
-    if (before !== undefined) this.#remove(share, key, before)
-    share.kept.set(key, { value, weight, endMs: nowMs + forMs })
+    if (before !== undefined) this.#remove(share, before)
+    const kept = { key, value, weight, endMs: nowMs + forMs, before: undefined, after: undefined }
+    share.kept.set(key, kept)
+    append(share, kept)
     share.weight += weight
     this.#weight += weight
     this.#expire(owner, share, nowMs)
@@ -72,27 +82,24 @@ export class FairShare<K, V> {
     const fair = this.#options.most / this.#shares.size
     let [owner, share] = [own, ownShare]
     while (share.weight <= fair) [owner, share] = this.#next()
-    const [key, kept] = share.kept.entries().next().value!
-    this.#forget(owner, share, key, kept, nowMs)
+    this.#forget(owner, share, share.first!, nowMs)
   }
 
   #expire(owner: string, share: Share<K, V>, nowMs: number): void {
-    for (const [key, kept] of share.kept) {
-      if (kept.endMs > nowMs) return
-      this.#forget(owner, share, key, kept, nowMs)
-    }
+    while (share.first !== undefined && share.first.endMs <= nowMs) this.#forget(owner, share, share.first, nowMs)
   }
 
-  #forget(owner: string, share: Share<K, V>, key: K, kept: Kept<V>, nowMs: number): void {
-    this.#remove(share, key, kept)
-    if (share.kept.size === 0) this.#shares.delete(owner)
-    this.#options.forgotten(key, kept.endMs > nowMs)
+  #forget(owner: string, share: Share<K, V>, kept: Kept<K, V>, nowMs: number): void {
+    this.#remove(share, kept)
+    if (share.first === undefined) this.#shares.delete(owner)
+    this.#options.forgotten(kept.key, kept.endMs > nowMs)
   }
 
-  #remove(share: Share<K, V>, key: K, { weight }: Kept<V>): void {
-    share.kept.delete(key)
-    share.weight -= weight
-    this.#weight -= weight
+  #remove(share: Share<K, V>, kept: Kept<K, V>): void {
+    share.kept.delete(kept.key)
+    unlink(share, kept)
+    share.weight -= kept.weight
+    this.#weight -= kept.weight
   }
 
   /** Only where there is one. */
@@ -102,4 +109,19 @@ export class FairShare<K, V> {
     this.#round = this.#shares.entries()
     return this.#round.next().value!
   }
+}
+
+function append<K, V>(share: Share<K, V>, kept: Kept<K, V>): void {
+  kept.before = share.last
+  kept.after = undefined
+  if (share.last === undefined) share.first = kept
+  else share.last.after = kept
+  share.last = kept
+}
+
+function unlink<K, V>(share: Share<K, V>, { before, after }: Kept<K, V>): void {
+  if (before === undefined) share.first = after
+  else before.after = after
+  if (after === undefined) share.last = before
+  else after.before = before
 }
