@@ -10,8 +10,12 @@ export const MAX_ROWS: number = 1 << ROW_BITS
 export const ROW: number = MAX_ROWS - 1
 /** So many slabs can be told apart. */
 export const MAX_SLABS: number = 1 << (31 - ROW_BITS)
-/** So many empty slabs are kept for what comes next, unless their rows are more than usual. */
-export const SPARE = 4
+/**
+ * So many empty slabs are kept for what comes next, unless their rows are more than usual, and as many more as this part of those in use: traces that are due
+ * together leave as many at once. What is given up instead is old to V8, and marking its whole heap is how it gets that memory back.
+ */
+export const SPARE = 2
+export const SPARE_SHARE: number = 1 / 4
 export const USUAL_ROWS = 2560
 /** What the rows of a slab usually take. */
 export const ROWS_BYTES = 65_536

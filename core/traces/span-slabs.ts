@@ -25,6 +25,7 @@ import {
   SPAN_STRIDE,
   SPAN_TO,
   SPARE,
+  SPARE_SHARE,
   USUAL_ROWS,
   copyRest,
   emptySlab,
@@ -40,21 +41,41 @@ export class SpanSlabs {
   readonly #spare: Slab[] = []
   /** The slab that is being filled, or -1. */
   #current = -1
+  /** Slabs that hold spans, or are being filled. */
+  #inUse = 0
   #bytes = 0
   /** After `add`: the reference of each span of the request, by its number there. */
   refs: Int32Array = new Int32Array(1024)
   #batch = 0
 
-  /** The memory that spans pin. */
+  /** The memory that spans pin, and that is kept for those that come next. */
   get bytes(): number {
     return this.#bytes
   }
 
   /** How much more memory so many bytes of requests will pin, about. */
   growthFor(bytes: number): number {
+    return Math.max(0, this.#slabsFor(bytes) - this.#spare.length) * (SLAB_BYTES + ROWS_BYTES)
+  }
+
+  /** Gives up so much of the memory that is kept for what comes next, but for what `needed` bytes of requests will take of it. Says how much it was. */
+  giveUp(bytes: number, needed: number): number {
+    const keep = this.#slabsFor(needed)
+    let given = 0
+    while (given < bytes && this.#spare.length > keep) given += this.#dropSpare()
+    return given
+  }
+
+  #slabsFor(bytes: number): number {
     const slab = this.#current < 0 ? undefined : this.#slabs[this.#current]
     const room = slab === undefined ? 0 : slab.bytes.length - slab.at
-    return bytes <= room ? 0 : Math.ceil((bytes - room) / SLAB_BYTES) * (SLAB_BYTES + ROWS_BYTES)
+    return bytes <= room ? 0 : Math.ceil((bytes - room) / SLAB_BYTES)
+  }
+
+  #dropSpare(): number {
+    const bytes = sizeOf(this.#spare.pop()!)
+    this.#bytes -= bytes
+    return bytes
   }
 
   /** Copies every span of a request, with its resource and scope. Whoever does not `release` a reference pins its slab. */
@@ -155,11 +176,13 @@ export class SpanSlabs {
 
   #open(needed: number): Slab {
     const before = this.#current
-    const slab = (needed <= SLAB_BYTES ? this.#spare.pop() : undefined) ?? emptySlab(Math.max(needed, SLAB_BYTES))
+    const spare = needed <= SLAB_BYTES ? this.#spare.pop() : undefined
+    const slab = spare ?? emptySlab(Math.max(needed, SLAB_BYTES))
     this.#current = this.#vacant.pop() ?? this.#slabs.length
     if (this.#current >= MAX_SLABS) throw new RangeError(`more than ${MAX_SLABS} slabs of spans are open`)
     this.#slabs[this.#current] = slab
-    this.#bytes += sizeOf(slab)
+    this.#inUse++
+    if (spare === undefined) this.#bytes += sizeOf(slab)
     // What was being filled may be empty again already.
     if (before >= 0 && this.#slabs[before]!.live === 0) this.#close(before)
     return slab
@@ -169,10 +192,12 @@ export class SpanSlabs {
     const slab = this.#slabs[number]!
     this.#slabs[number] = undefined
     this.#vacant.push(number)
-    this.#bytes -= sizeOf(slab)
-    if (slab.bytes.length > SLAB_BYTES || slab.spans.length > 4 * USUAL_ROWS * SPAN_STRIDE || this.#spare.length >= SPARE) return
+    this.#inUse--
     slab.at = slab.spanCount = slab.scopeCount = 0
     this.#spare.push(slab)
+    const isUsual = slab.bytes.length <= SLAB_BYTES && slab.spans.length <= 4 * USUAL_ROWS * SPAN_STRIDE
+    if (!isUsual) this.#dropSpare()
+    while (this.#spare.length > SPARE + this.#inUse * SPARE_SHARE) this.#dropSpare()
   }
 
   /** Links `ref` behind `last`, the last span of its trace. */

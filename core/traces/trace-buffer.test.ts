@@ -360,3 +360,30 @@ t.test('an odd request costs nothing of its meaning', async () => {
     { numRuns: 12 },
   )
 })
+
+t.test('slabs that empty together are used again for what comes next, and given up where the room is needed', async (t) => {
+  const maxBytes = 64 * 2 ** 20
+  const { buffer, owner, clock } = bufferOf({ maxBytes })
+  owner.keeps = () => false
+  const large = { blob: 'x'.repeat(50_000) }
+  const fill = (slabs: number): void => {
+    for (let n = 0; n < slabs * 20; n++) buffer.take(tracesBatch([{ spans: [{ attributes: large }] }]))
+  }
+  fill(6)
+  await clock.advance(500)
+  fill(24)
+  const full = buffer.bytes
+  await clock.advance(500)
+  buffer.decideDue(clock.monotonicMs())
+  t.equal(owner.dropped, 120, 'the first six are empty')
+  t.equal(buffer.bytes, full, 'and kept, and they count')
+  fill(6)
+  t.equal(buffer.bytes, full, 'so that what comes takes no more')
+  await clock.advance(500)
+  buffer.decideDue(clock.monotonicMs())
+  t.ok(buffer.bytes < full / 2, 'no more than a part of what is in use')
+  const before = buffer.bytes
+  buffer.take(tracesBatch([{ spans: [{ attributes: large }] }]), maxBytes - before + 2 ** 20)
+  t.ok(buffer.bytes < before, 'what others hold within the same budget comes before them')
+  t.equal(owner.causes.crowded, 0)
+})

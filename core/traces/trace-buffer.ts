@@ -222,7 +222,10 @@ export class TraceBuffer {
   #makeRoom(bytes: number, outsideBytes: number): void {
     const { maxBytes, maxTraces, decidesEarly } = this.#options
     if (!decidesEarly && this.#open >= maxTraces) throw new RetryableError('num_traces are open already', { retryAfterMs: RETRY_FULL_MS })
-    const missing = (): number => this.bytes + this.#slabs.growthFor(bytes) + outsideBytes - maxBytes
+    const missing = (): number => {
+      const over = this.bytes + this.#slabs.growthFor(bytes) + outsideBytes - maxBytes
+      return over <= 0 ? over : over - this.#slabs.giveUp(over, bytes)
+    }
     if (missing() <= 0) return
     // What is decided gives its memory back a slab at a time, and a slab may hold others' spans, too: so it is done until there is room.
     const helps = (): boolean => this.#open > 0 && (this.#leavingBytes + outsideBytes) * LEAVING_SHARE < maxBytes
