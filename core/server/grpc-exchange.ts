@@ -39,6 +39,10 @@ export interface Connection {
   wrote(): void
 }
 
+/** Answers up to this are not watched: as many as one connection may have are a megabyte. Others have so long to be read. */
+const SMALL_ANSWER_BYTES = 1024
+const MAX_READING_MS = 30_000
+
 export class GrpcExchange extends Exchange {
   readonly encoding: Encoding = 'protobuf'
   readonly #stream: ServerHttp2Stream
@@ -128,6 +132,14 @@ export class GrpcExchange extends Exchange {
     stream.on('wantTrailers', sendOk)
     stream.respond(SUCCESS, WITH_TRAILERS)
     stream.end(body === undefined ? EMPTY_MESSAGE : framed(body))
+    if (body !== undefined && body.length > SMALL_ANSWER_BYTES) this.#awaitReader()
+  }
+
+  /** A client decides how much it lets come, and may let nothing. */
+  #awaitReader(): void {
+    const stream = this.#stream
+    const timer = this.desk.clock.after(MAX_READING_MS, () => stream.close(constants.NGHTTP2_CANCEL))
+    stream.once('close', () => timer.cancel())
   }
 
   protected writeRefusal(refusal: Refusal): void {

@@ -1,7 +1,7 @@
 // The gRPC door against peers that flood, trickle, sleep or stay for ever: each is closed, and others are served.
 
 import { once } from 'node:events'
-import type { ClientHttp2Session } from 'node:http2'
+import { type ClientHttp2Session, connect as connectHttp2, constants } from 'node:http2'
 import { connect, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { TestClock } from '../testing/test-clock.ts'
@@ -151,6 +151,34 @@ async function connected(t: Test, port: number): Promise<ClientHttp2Session> {
   await new Promise((resolve) => session.settings({}, resolve))
   return session
 }
+
+t.test('a large answer that nobody lets come is given up, and a small one is not watched', async (t) => {
+  const clock = new TestClock()
+  const answer = (bytes: number) => (_: Uint8Array, exchange: Exchange) => exchange.succeed(Buffer.alloc(bytes))
+  for (const [bytes, code] of [
+    [100_000, constants.NGHTTP2_CANCEL],
+    [1000, constants.NGHTTP2_NO_ERROR],
+  ] as const) {
+    const { port } = await openGrpc(t, { clock }, answer(bytes))
+    const session = connectHttp2(`http://127.0.0.1:${port}`, { settings: { initialWindowSize: 10 } }).on('error', () => {})
+    t.teardown(() => session.destroy())
+    const stream = open(session)
+    const closed = once(stream, 'close')
+    const answered = once(stream, 'response')
+    stream.end(frame(Buffer.alloc(10)))
+    await answered
+    await clock.advance(29_000)
+    t.equal(stream.closed, false)
+    await clock.advance(2000)
+    if (code === constants.NGHTTP2_NO_ERROR) {
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      t.equal(stream.closed, false)
+      continue
+    }
+    await closed
+    t.equal(stream.rstCode, code)
+  }
+})
 
 t.test('an idle connection is closed after its time, one with a call is not', async (t) => {
   const clock = new TestClock()

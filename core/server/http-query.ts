@@ -14,7 +14,8 @@ import type { Refusal } from './refusal.ts'
 import type { Content, Speech } from './speech.ts'
 import { whileKnown } from './still-known.ts'
 
-/** How long a reader may take for what is left when its stream ends. */
+/** How long a reader may take for an answer, and for what is left when a stream ends. */
+const MAX_READING_MS = 30_000
 const LAST_READING_MS = 10_000
 
 /** Answers one GET, once, now or later. */
@@ -67,7 +68,12 @@ export class HttpQuery extends Exchange {
   }
 
   answer(status: number, content: Content, headers?: readonly string[]): void {
-    if (this.end()) writeContent(this.#response, status, content, this.desk.closing, headers)
+    if (!this.end()) return
+    const response = this.#response
+    writeContent(response, status, content, this.desk.closing, headers)
+    if (response.writableLength === 0) return
+    const timer = this.desk.clock.after(MAX_READING_MS, () => response.destroy())
+    response.once('close', () => timer.cancel())
   }
 
   /** `onEnd` is called once, whoever ends it. */

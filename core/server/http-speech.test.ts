@@ -121,6 +121,16 @@ t.test('a stream of events ends when its reader is known no longer', async (t) =
   await ended.promise
 })
 
+t.test('a reader that does not take its answer is cut off', async (t) => {
+  const clock = new TestClock()
+  const body = 'x'.repeat(20_000_000)
+  const url = await open(t, (door) => door.get('/large', (query) => query.answer(200, { type: 'text/plain', body }), lines), { clock })
+  const answer = await fetch(`${url}/large`)
+  await clock.advance(31_000)
+  await t.rejects(answer.text(), { message: 'terminated' })
+  t.equal((await (await fetch(`${url}/large`)).text()).length, body.length)
+})
+
 t.test('a reader that does not take what is left when its stream ends is cut off', async (t) => {
   const clock = new TestClock()
   let stream: EventStream | undefined
