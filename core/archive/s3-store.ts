@@ -110,8 +110,8 @@ export class S3Store implements Store {
 
   /** The server has said no: whatever it says of itself, or nothing, may come behind something that it has done. */
   didNothing(error: unknown): boolean {
-    const status = statusOf((error as Error).cause) ?? 0
-    return status >= 400 && status < 500
+    const { httpStatusCode: status = 0, attempts = 1 } = answerIn((error as Error).cause)
+    return attempts === 1 && status >= 400 && status < 500
   }
 
   async get(object: string, range?: Range): Promise<Buffer | undefined> {
@@ -217,8 +217,18 @@ export class S3Store implements Store {
   }
 }
 
+interface Answer {
+  readonly httpStatusCode?: number
+  /** How often the SDK asked. */
+  readonly attempts?: number
+}
+
+function answerIn(error: unknown): Answer {
+  return (error as { readonly $metadata?: Answer } | undefined)?.$metadata ?? {}
+}
+
 function statusOf(error: unknown): number | undefined {
-  return (error as { readonly $metadata?: { readonly httpStatusCode?: number } } | undefined)?.$metadata?.httpStatusCode
+  return answerIn(error).httpStatusCode
 }
 
 /** What lies end to end, in pieces of that size and a last one: each is copied when its turn comes, for all at once would take as much memory as the object. */

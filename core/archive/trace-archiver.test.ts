@@ -161,3 +161,16 @@ t.test('what was erased and comes again is archived again', async (t) => {
   t.equal(manifests.length, 2)
   await (await ObjectReader.open(bench.store, manifests[0]!, [MASTER])).verify()
 })
+
+t.test('a manifest alone does not pass for a trace that is there', async (t) => {
+  const bench = new Bench()
+  const batch = batchOf([['a', 0]])
+  const archiver = new TraceArchiver(bench.tools())
+  await archiver.consume(batch)
+  const [object] = await namesIn(bench.store, 'a/')
+  bench.store.objects.delete(object!)
+  await archiver.consume(batch)
+  const names = (await namesIn(bench.store, `${object}.`)).filter((name) => /\.[0-9a-f]{16}\.manifest\.json$/.test(name))
+  t.equal(names.length, 1)
+  await (await ObjectReader.open(bench.store, names[0]!, [MASTER])).verify()
+})

@@ -76,7 +76,7 @@ export class TraceArchiver {
       }
       // Somebody may have been quicker. That it was told of is not known.
       const there = before ?? (await this.#manifestAt(name))
-      if (typeof there === 'object' && there.content === content) return tell(there)
+      if (typeof there === 'object' && there.content === content && (await this.#hasObject(name))) return tell(there)
     }
     throw new RetryableError(`${place} and every other name for it is taken by what was left half-written, or damaged`)
   }
@@ -89,6 +89,11 @@ export class TraceArchiver {
     return writer.finish(clock.now()).catch((cause: unknown) => {
       throw new RetryableError((cause as Error).message, { cause })
     })
+  }
+
+  /** Its manifest alone may be left, of a server that wrote it and did not say so. */
+  async #hasObject(name: string): Promise<boolean> {
+    return (await this.#tools.store.get(name, { start: 0, end: 1 })) !== undefined
   }
 
   /** Undefined where there is none. What is damaged stays as it is, for whoever verifies. */
