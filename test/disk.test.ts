@@ -2,7 +2,7 @@
 // disk of its own, and a tracer that makes system calls fail.
 
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { globSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
@@ -78,6 +78,58 @@ t.test('a full disk turns senders away, loses nothing, and takes again when ther
   t.same(backend.taken.numbers('traces'), numbers(taken), 'all that was answered with 200, and nothing else')
   t.match(accounts, { 'traces → otlp_http': { delivered: 1000 * taken.length } })
 })
+
+t.test(
+  'an archive and its storage on a full disk lose nothing that was answered, and go on when there is room',
+  { skip: cannotMount() },
+  async (t) => {
+    const disk = mkdtempSync(join(tmpdir(), 'millrace-disk-'))
+    mounts(disk)
+    t.teardown(() => unmount(disk))
+    const filler = join(disk, 'filler')
+    writeFileSync(filler, Buffer.alloc(2_000_000))
+    const archive = join(disk, 'archive')
+    const program = await running(
+      t,
+      `
+receivers: { otlp: { protocols: { http: { endpoint: "127.0.0.1:0" } } } }
+extensions: { file_storage: { directory: "${join(disk, 'storage')}" } }
+exporters:
+  s3_archive: { target: file, directory: "${archive}", storage: file_storage, encoding: otlp_json, compression: none, max_object_size: 200KiB, max_object_age: 1s }
+service:
+  extensions: [file_storage]
+  telemetry: ${PAGE}
+  pipelines: { traces: { receivers: [otlp], exporters: [s3_archive] } }
+`,
+    )
+    const taken: number[] = []
+    let request = 0
+    for (let refused = 0; refused < 3;) {
+      const { status } = await send(program, ++request)
+      if (status === 200) taken.push(request)
+      else refused++
+      if (status !== 200) t.equal(status, 503)
+    }
+    t.ok(taken.length > 0, `${taken.length} requests fit`)
+    rmSync(filler)
+    t.equal(spawnSync('mount', ['-o', 'remount,size=64m', disk]).status, 0)
+    do request++
+    while ((await send(program, request)).status !== 200)
+    taken.push(request)
+    const ids = (): readonly string[] =>
+      globSync('**/*.manifest.json', { cwd: archive }).flatMap((manifest) =>
+        [...readFileSync(join(archive, manifest.replace('.manifest.json', '')), 'utf8').matchAll(/"spanId":"(\w+)"/g)].map(
+          (match) => match[1]!,
+        ),
+      )
+    while (ids().length < 1000 * taken.length) await new Promise((resolve) => setTimeout(resolve, 100))
+    await settled(program)
+    const found = ids()
+    t.equal(new Set(found).size, 1000 * taken.length, 'all that was answered with 200')
+    t.equal(found.length, new Set(found).size, 'and nothing twice')
+    t.same(globSync('**/.*.part', { cwd: archive }), [], 'nothing half')
+  },
+)
 
 t.test(
   'after a sync that failed nobody is told 200, that file is not synced again, and the next request is taken',
