@@ -3,9 +3,9 @@
 
 import type { Batch } from '../batch.ts'
 import { RetryableError } from '../errors.ts'
-import { type DurableLog, FullError, type Position, type Storage } from '../storage.ts'
+import { type DurableLog, FullError, type Storage } from '../storage.ts'
 import type { ArchiveTools } from './archive-tools.ts'
-import { bounded, takeBounded } from './bounded.ts'
+import { takeBounded } from './bounded.ts'
 import { isErased } from './catalogue.ts'
 import { Departures } from './departures.ts'
 import { Filling, type SharedRecord } from './filling.ts'
@@ -13,7 +13,8 @@ import { manifestIn } from './manifest.ts'
 import { INDEX_SUFFIX, MANIFEST_SUFFIX } from './places.ts'
 import { byHour } from './partition.ts'
 import { publish } from './publish.ts'
-import { encodeRecord, partsOf } from './waiting-record.ts'
+import { restored } from './restoring.ts'
+import { encodeRecord } from './waiting-record.ts'
 
 export interface ArchiverOptions {
   readonly maxObjectBytes: number
@@ -31,7 +32,6 @@ export interface ArchiverOptions {
 const LOOK_MS = 1000
 /** Failures are told of at most so often. */
 const SAY_EVERY_MS = 1000
-const PAGE_BYTES = 4 * 1024 * 1024
 
 export class Archiver {
   readonly #tools: ArchiveTools
@@ -220,47 +220,12 @@ export class Archiver {
     })
   }
 
-  /**
-   * Every part belongs to the object that it belonged to before, under the name that it has by now. Nothing is added to those: they may be where they belong
-   * already.
-   */
   async #restore(log: DurableLog): Promise<void> {
-    const fillings = new Map<string, Filling>()
-    for (let from = 0; ;) {
-      const { records, next } = await log.read(from, PAGE_BYTES)
-      if (records.length === 0) break
-      for (const { position, bytes } of records) this.#restoreRecord(position, bytes, fillings)
-      from = next
-    }
-    for (const filling of fillings.values()) this.#leave(filling)
-    const spans = [...fillings.values()].reduce((sum, { writer }) => sum + writer.spans, 0)
-    if (spans > 0) this.#tools.log.info({ spans, objects: fillings.size }, 'spans that were not archived yet are restored')
-  }
-
-  #restoreRecord(position: Position, bytes: Uint8Array, fillings: Map<string, Filling>): void {
-    const parts = partsOf(bytes)
-    const record: SharedRecord = { position, left: parts.length }
-    for (const [belongs, chunk] of parts) {
-      // Another encoding may have been chosen since.
-      const { chunks, refused } = bounded(chunk, this.#tools.layout.encoding)
-      if (refused > 0) this.#sayUnwritable(refused)
-      record.left += chunks.length - (refused > 0 ? 0 : 1)
-      const filling = fillings.get(belongs.object) ?? Filling.again(belongs, this.#tools)
-      fillings.set(belongs.object, filling)
-      for (const one of chunks) {
-        filling.begin()
-        this.#end(filling, one, record)
-      }
-    }
-  }
-
-  /** Their record is never released: whoever configures this may choose otherwise. */
-  #sayUnwritable(spans: number): void {
-    const { encoding } = this.#tools.layout
-    this.#tools.log.error(
-      { spans },
-      `spans that waited are too large to be archived as ${encoding}; they stay in the storage, which is read at every start`,
-    )
+    const fillings = await restored(log, this.#tools, (filling, chunk, record) => this.#end(filling, chunk, record))
+    // Nothing is added to those: they may be where they belong already.
+    for (const filling of fillings) this.#leave(filling)
+    const spans = fillings.reduce((sum, { writer }) => sum + writer.spans, 0)
+    if (spans > 0) this.#tools.log.info({ spans, objects: fillings.length }, 'spans that were not archived yet are restored')
   }
 
   /** Of a restored object that was there before the process ended: then all that waits for it is in it. Whether that was told of is not known. */
