@@ -80,7 +80,10 @@ export class HandOff {
       const error = await this.#offer(offered)
       rest = error === undefined ? undefined : this.#left(offered, error)
       this.#failing = rest !== undefined
-      if (this.#failing) this.#onIdle?.()
+      if (this.#failing) {
+        this.#onIdle?.()
+        this.#options.settings.log.warn({ reason: error!.message }, 'downstream does not take now what was kept: it is offered again')
+      }
       this.#spans -= offered.count - (rest?.count ?? 0)
       if (rest !== undefined) await this.#pause(error as RetryableError, failures)
     }

@@ -121,6 +121,13 @@ t.test('spans that are their own ancestors are drawn once, and so is a trace dee
   t.equal(deep.split('\n').length, 20_003)
 })
 
+t.test('a batch may be of any size', async (t) => {
+  const many = 200_000
+  t.match(await shown(numberedSpans(many), 'basic'), /^traces: 200000 spans/)
+  t.match(await shown(numberedSpans(many), 'normal', 2), /and 199998 more spans/)
+  t.equal((await shown(numberedLogRecords(many), 'normal', many)).trimEnd().split('\n').length, many)
+})
+
 t.test('what is not shown is said', async (t) => {
   t.match(await shown(numberedSpans(12), 'normal', 10), /… and 2 more spans of this batch, not shown\n/)
 })

@@ -50,7 +50,7 @@ export class DebugExporter implements Exporter {
     const lines: string[] = []
     let left = maxItems
     for (const chunk of batch.chunks) {
-      lines.push(...draw(chunk, left, verbosity === 'detailed'))
+      for (const line of draw(chunk, left, verbosity === 'detailed')) lines.push(line)
       left = Math.max(0, left - otlp.countItems(batch.signal, chunk))
     }
     if (batch.count > maxItems) lines.push(`… and ${count(batch.count - maxItems, `more ${noun}`)} of this batch, not shown`)
@@ -62,7 +62,8 @@ export class DebugExporter implements Exporter {
     const spans: SeenSpan[] = []
     for (const chunk of batch.chunks) {
       if (spans.length >= maxItems && verbosity !== 'basic') break
-      spans.push(...seenSpans(otlp.toJson(batch.signal, chunk)))
+      // One by one: as arguments of one call they may be more than the stack holds.
+      for (const seen of seenSpans(otlp.toJson(batch.signal, chunk))) spans.push(seen)
     }
     if (verbosity === 'basic') return `${summarize(spans, batch)}\n`
     const shown = spans.slice(0, maxItems)

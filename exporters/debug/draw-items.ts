@@ -24,7 +24,7 @@ function each(edits: otlp.RequestEdits, cursor: { moveTo(item: number): void }, 
   const lines: string[] = []
   for (let i = 0; i < Math.min(most, edits.index.itemCount); i++) {
     cursor.moveTo(i)
-    lines.push(...draw())
+    for (const line of draw()) lines.push(line)
   }
   return lines
 }

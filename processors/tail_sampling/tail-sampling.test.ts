@@ -245,6 +245,7 @@ t.test('what downstream refuses for good is logged, and what it refuses for now 
   await clock.advance(300)
   t.same(names(), ['b'])
   t.same({ ...settings.creations }, { 'offered again': 1 })
+  t.match(settings.lines.at(-1), { level: 'warn', fields: { reason: 'later' }, message: /offered again/ })
 })
 
 t.test('stopping decides on what there is, or drops it', async (t) => {
