@@ -195,6 +195,29 @@ t.test('an object that the bucket never takes holds up no other, is told of, and
   t.same([bench.archiver.failing, bench.archiver.leaving, bench.written.length], [0, 0, 15])
 })
 
+t.test('one that is refused for ever does not keep others from leaving before the bound is reached', async (t) => {
+  const bench = new Bench()
+  await bench.begin({ maxWaitingBytes: 8 * ONE_BYTES, maxObjectAgeMs: 1_000_000 })
+  bench.store.denied = /tenant=bad/
+  let refused = 0
+  const send = (tenant: string): Promise<void> => bench.archiver.consume(batchOf([['a', 0]], tenant)).catch(() => void refused++)
+  await send('bad')
+  for (let i = 0; i < 100; i++) {
+    await send(`tenant ${i}`)
+    await bench.clock.advance(500)
+  }
+  t.equal(bench.archiver.failing, 1)
+  t.equal(refused, 0)
+  t.ok(bench.written.length > 80)
+  bench.store.left = 0
+  for (let i = 0; i < 100; i++) {
+    await send('outage')
+    await send(`outage ${i}`)
+    await bench.clock.advance(100)
+  }
+  t.ok(bench.archiver.leaving <= 5, 'in an outage they do not leave one by one')
+})
+
 t.test('what waited goes where a changed configuration says, as it says; what is there already does not go again', async (t) => {
   const bench = new Bench()
   await bench.begin()

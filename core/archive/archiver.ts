@@ -82,7 +82,7 @@ export class Archiver {
   async consume(batch: Batch): Promise<void> {
     if (this.#isStopped) throw new RetryableError('the archive has been stopped')
     const { waitingBytes } = this
-    if (waitingBytes > this.#options.maxWaitingBytes * 0.75 && this.#leaving.size === 0) this.#leaveLargest()
+    if (waitingBytes > this.#options.maxWaitingBytes * 0.75 && this.#isIdle()) this.#leaveLargest()
     if (waitingBytes > this.#options.maxWaitingBytes) throw new RetryableError('too much waits to be archived', { retryAfterMs: 1000 })
     await takeBounded(batch, this.#tools.layout.encoding, (chunks) => this.#take(chunks, batch.origin.tenant))
   }
@@ -149,7 +149,11 @@ export class Archiver {
     return filling
   }
 
-  /** Nothing is on its way, so that nothing else makes room before it is old. */
+  /** Nothing is on its way that would make room before it is old, and something could be. */
+  #isIdle(): boolean {
+    return this.#leaving.size === this.failing && !this.#departures.isAway
+  }
+
   #leaveLargest(): void {
     const [first, ...others] = this.#open.values()
     if (first !== undefined) this.#leave(others.reduce((most, one) => (one.countedBytes > most.countedBytes ? one : most), first))

@@ -25,8 +25,8 @@ export class Departures<T> {
   readonly #failures = new Map<T, number>()
   #atWork = 0
   #retrying = 0
-  /** Since one succeeded: past `AT_ONCE`, the store is taken to be away. */
-  #failuresInARow = 0
+  /** Since one succeeded. */
+  readonly #failedSince = new Set<T>()
   #idle: PromiseWithResolvers<void> | undefined
   #isStopping = false
   /** By the storage: nothing begins any more. */
@@ -39,6 +39,11 @@ export class Departures<T> {
   /** How many have failed, and did not succeed since. */
   get failing(): number {
     return this.#failures.size
+  }
+
+  /** Whether the store is taken to be away: so many have failed that it will not be their fault. */
+  get isAway(): boolean {
+    return this.#failedSince.size >= AT_ONCE
   }
 
   add(one: T): void {
@@ -90,15 +95,15 @@ export class Departures<T> {
 
   #succeeded(one: T): void {
     this.#failures.delete(one)
-    const wasAway = this.#failuresInARow >= AT_ONCE
-    this.#failuresInARow = 0
+    const wasAway = this.isAway
+    this.#failedSince.clear()
     if (wasAway) this.#hurry()
   }
 
   #failed(one: T, error: Error): void {
     const failures = (this.#failures.get(one) ?? 0) + 1
     this.#failures.set(one, failures)
-    this.#failuresInARow++
+    this.#failedSince.add(one)
     const delayMs = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** (failures - 1))
     this.#options.failed(one, error, delayMs)
     if (this.#isStopping) return
