@@ -23,6 +23,12 @@ export class MovingView implements TraceView {
     return this.#buffer.table.cells
   }
 
+  /** The time of all that it is moved to until the next call: asking for each trace costs as much as a policy. */
+  readClock(): this {
+    this.nowMs = this.#settings.clock.monotonicMs()
+    return this
+  }
+
   moveTo(trace: number): this {
     const { cells, stride } = this.#buffer.table
     const row = trace * stride
@@ -30,7 +36,6 @@ export class MovingView implements TraceView {
     this.spanCount = cells[row + SPAN_COUNT]!
     this.bytes = cells[row + BYTES]!
     this.at = row + OWN_CELLS
-    this.nowMs = this.#settings.clock.monotonicMs()
     return this
   }
 }

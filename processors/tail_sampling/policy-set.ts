@@ -116,6 +116,10 @@ export class PolicySet {
     for (const policy of this.#observers) policy.observe!(index, span, cells, at)
   }
 
+  /** Whether anybody wants to see them before. */
+  get gathers(): boolean {
+    return this.#gatherers.length > 0
+  }
   /** Traces that are decided together are gathered before the first of them is. */
   gather(trace: TraceView): void {
     for (const policy of this.#gatherers) policy.gather!(trace)

@@ -157,7 +157,8 @@ export class TailSampling implements Processor, TraceOwner {
   /** Shows policies whose answer takes a moment the traces that are due until then. Settles once they know them. */
   #foresee(dueMs: number): Promise<void> {
     if (this.#policies.aheadMs === 0) return DONE
-    this.#buffer.eachDue(dueMs, (trace) => this.#policies.foresee(this.#view.moveTo(trace)))
+    const view = this.#view.readClock()
+    this.#buffer.eachDue(dueMs, (trace) => this.#policies.foresee(view.moveTo(trace)))
     return this.#policies.ask()
   }
 
@@ -186,8 +187,8 @@ export class TailSampling implements Processor, TraceOwner {
   }
 
   decide(traces: readonly number[], cause: Cause): void {
-    const view = this.#view
-    for (const trace of traces) if (!this.#isTooLarge(trace)) this.#policies.gather(view.moveTo(trace))
+    const view = this.#view.readClock()
+    if (this.#policies.gathers) for (const trace of traces) if (!this.#isTooLarge(trace)) this.#policies.gather(view.moveTo(trace))
     let notSampled = 0
     let dropped = 0
     for (const trace of traces) {
