@@ -84,26 +84,21 @@ export class TraceShape {
 
   #findParents({ cells }: SpanRecords): void {
     const { count, records, parents } = this
-    const byId = count > FEW ? new Map<number, number>() : undefined
-    const idOf = (a: number, b: number): number => a * 2 ** 21 + b
-    if (byId !== undefined)
-      for (let span = count - 1; span >= 0; span--) {
-        const at = records[span]! * RECORD
-        byId.set(idOf(cells[at + ID_A]!, cells[at + ID_B]!), span)
-      }
+    const byId = count > FEW ? numbersById(cells, records, count) : undefined
     for (let span = 0; span < count; span++) {
       const at = records[span]! * RECORD
       parents[span] = -1
       if ((cells[at + FLAGS]! & HAS_PARENT) === 0) continue
       const a = cells[at + PARENT_A]!
       const b = cells[at + PARENT_B]!
-      const isParent = (other: number): boolean =>
-        other !== span && cells[records[other]! * RECORD + ID_A] === a && cells[records[other]! * RECORD + ID_B] === b
-      if (byId === undefined) {
-        for (let other = 0; other < count && parents[span]! < 0; other++) if (isParent(other)) parents[span] = other
-      } else {
-        const found = byId.get(idOf(a, b)) ?? -1
-        if (found >= 0 && isParent(found)) parents[span] = found
+      // Whoever is found by the number of its id is looked at as well: ids may share one.
+      const found = byId === undefined ? 0 : (byId.get(numberOf(a, b)) ?? count)
+      const end = byId === undefined ? count : Math.min(found + 1, count)
+      for (let other = found; other < end; other++) {
+        const id = records[other]! * RECORD
+        if (other === span || cells[id + ID_A] !== a || cells[id + ID_B] !== b) continue
+        parents[span] = other
+        break
       }
     }
   }
@@ -252,4 +247,18 @@ function sortBy(order: Int32Array, count: number, values: Float64Array): void {
     }
     order[to] = moved
   }
+}
+
+/** The first span of each id. */
+function numbersById(cells: Int32Array, records: Int32Array, count: number): Map<number, number> {
+  const byId = new Map<number, number>()
+  for (let span = count - 1; span >= 0; span--) {
+    const at = records[span]! * RECORD
+    byId.set(numberOf(cells[at + ID_A]!, cells[at + ID_B]!), span)
+  }
+  return byId
+}
+
+function numberOf(a: number, b: number): number {
+  return a * 2 ** 21 + b
 }
