@@ -57,7 +57,7 @@ function mended(signal: Signal, chunk: Uint8Array): Uint8Array {
 export function indexChunk(signal: Signal, chunk: Uint8Array): RequestIndex {
   if (indexed === chunk && scratch.signal === signal) return scratch
   indexed = undefined
-  walkRequest(signal, chunk, scratch)
+  walkRequest(signal, chunk, scratch, true)
   if (scratch.odd) {
     walkRequest(signal, canonicalRequest(scratch), scratch)
     if (scratch.odd) throw new Error('a canonical request is still odd') // its columns would be wrong

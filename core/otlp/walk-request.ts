@@ -23,11 +23,12 @@ import { walkSpan } from './walk-span.ts'
 import { MalformedError, next } from './wire.ts'
 
 /**
- * Validates `bytes` and notes in `index` where things are.
+ * Validates `bytes` and notes in `index` where things are. `isText`: it was walked before, and what are strings in it is valid UTF-8 in attributes.
  * @throws MalformedError where the request itself is broken; a broken item is only noted as refused.
  */
-export function walkRequest(signal: Signal, bytes: Uint8Array, index: RequestIndex): void {
+export function walkRequest(signal: Signal, bytes: Uint8Array, index: RequestIndex, isText = false): void {
   index.begin(signal, bytes)
+  if (isText) index.asciiEnd = bytes.length
   const shapes = SHAPES[signal]
   const end = bytes.length
   let p = 0
