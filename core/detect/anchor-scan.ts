@@ -4,6 +4,7 @@
 // digits in a row, a piece of what secrets begin with. Whatever is looked for shows at either alignment. Nothing here may reject for what
 // stands around a match: the neighbour may be a tag.
 
+import { endianness } from 'node:os'
 import { BIT } from './anchor-bits.ts'
 import {
   BEGINNING,
@@ -34,9 +35,11 @@ const SHORTEST_BBAN = 11
 /** In pairs. Scratch that no call leaves anything in: one for all. A pair's place in the stretch times 256, and its classes. */
 const STRETCH = 4096
 const MET = new Uint32Array(STRETCH + 1)
+const IS_BIG = endianness() === 'BE'
 
 export class AnchorScan extends Places {
   readonly #wanted: number
+  readonly #wantsIban: boolean
   readonly #pairs: Uint8Array
   readonly #literals: readonly (readonly [bytes: Buffer, bits: number])[]
   /** Before these offsets everything was looked at, by a look that reached further than two bytes. */
@@ -46,6 +49,7 @@ export class AnchorScan extends Places {
   constructor(wanted: number, literals: ReadonlyMap<string, number>) {
     super()
     this.#wanted = wanted
+    this.#wantsIban = (wanted & BIT.iban) !== 0
     this.#pairs = pairsFor(wanted)
     this.#literals = [...literals].map(([text, bits]) => [Buffer.from(text), bits])
   }
@@ -72,7 +76,7 @@ export class AnchorScan extends Places {
   #look(bytes: Uint8Array, at: number, classes: number, from: number, to: number): void {
     if ((classes & RUN) !== 0 && at + 1 >= this.#runsSeenTo) {
       if (isLongRun(bytes, at)) this.#number(bytes, at, from, to)
-      else this.#iban(bytes, at, from, to)
+      else if (this.#wantsIban) this.#iban(bytes, at, from, to)
     }
     if (classes === RUN) return
     if ((classes & INTEGER) !== 0) {
@@ -109,7 +113,7 @@ export class AnchorScan extends Places {
     let start = pair
     if (start > from && IS_DIGIT[bytes[start - 1]!] === 1) start--
     while (start < this.#runsSeenTo || IS_DIGIT[bytes[start]!] !== 1) if (++start >= to || start > pair + 1) return
-    let bits = startsIban(bytes, start, to) ? BIT.iban : 0
+    let bits = this.#wantsIban && startsIban(bytes, start, to) ? BIT.iban : 0
     let digits = 0
     let dots = 0
     let beforeLast = 0
@@ -244,5 +248,5 @@ function isQuote(byte: number): boolean {
 }
 
 function pairOf(first: number, second: number): number {
-  return new Uint16Array(Uint8Array.of(first, second).buffer)[0]!
+  return IS_BIG ? first * 256 + second : second * 256 + first
 }

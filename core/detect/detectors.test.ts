@@ -131,6 +131,21 @@ t.test('only what is secret is the finding', async (t) => {
   ])
 })
 
+t.test('where an address ends does not depend on what comes behind it', async () => {
+  const label = fc.oneof(
+    fc.string({ unit: fc.constantFrom('a', 'b', '1', '-', 'é'), maxLength: 4 }),
+    fc.constantFrom('', 'com', 'c', 'png', 'x'.repeat(63), 'x'.repeat(64), '1'.repeat(63), 'xn--a', 'COM', 'b2', '2b'),
+  )
+  fc.assert(
+    fc.property(fc.array(label, { minLength: 1, maxLength: 5 }), (labels) => {
+      const text = `bob@${labels.join('.')}`
+      const [alone, followed] = [found(text), found(`${text} `)]
+      return alone.join() === followed.join() || fails(`${text}: ${alone.join()} and ${followed.join()}`)
+    }),
+    { numRuns: 2000 },
+  )
+})
+
 t.test('what nearly is something is nothing', async (t) => {
   const near = [
     '4111111111111112',

@@ -37,8 +37,30 @@ export const email: Detector = {
 }
 
 function domainEnd(text: string, from: number): number {
-  const domain = DOMAIN.exec(text.slice(from, from + LONGEST_DOMAIN))?.[0]
+  const rest = text.slice(from, from + LONGEST_DOMAIN)
+  const domain = isPlainDomain(rest) ? rest : DOMAIN.exec(rest)?.[0]
   return domain === undefined || FILE.test(domain) ? -1 : from + domain.length
+}
+
+/** Labels in small letters and digits, none of them long, the last without digits: all of it matches `DOMAIN`. Nearly every address ends like this. */
+function isPlainDomain(text: string): boolean {
+  let label = 0
+  let hasDigit = false
+  let dots = 0
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code === DOT) {
+      if (label === 0) return false
+      label = 0
+      hasDigit = false
+      dots++
+      continue
+    }
+    if (code >= ZERO && code <= NINE) hasDigit = true
+    else if (code < SMALL_A || code > SMALL_Z) return false
+    if (++label > LONGEST_LABEL) return false
+  }
+  return dots > 0 && label > 1 && !hasDigit
 }
 
 /** Where the local part that ends here starts, no earlier than `free`; -1 where there is none. */
@@ -63,6 +85,12 @@ function lastOf(before: string): string | undefined {
 }
 
 const PERCENT = 0x25
+const DOT = 0x2e
+const ZERO = 0x30
+const NINE = 0x39
+const SMALL_A = 0x61
+const SMALL_Z = 0x7a
+const LONGEST_LABEL = 63
 const NOT_FIRST = /^[.'`&*!#$^~-]+/
 /** The characters of `LOCAL` in ASCII. */
 const IN_LOCAL: Uint8Array = Uint8Array.from({ length: 128 }, (_, code) => (/[\w.+'!#$&*^`~-]/.test(String.fromCharCode(code)) ? 1 : 0))
