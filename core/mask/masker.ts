@@ -31,6 +31,8 @@ export class Masker<F extends Finding = Finding> {
   readonly #patches: Patches = new Patches()
   readonly #texts: RecentTexts<F> = new RecentTexts()
   readonly #keys: RecentTexts<KnownKey> | undefined
+  /** Nobody asks for an attribute for more than what was seen in it. */
+  readonly #asksWhatIsSeen: boolean
   #bytes: Buffer = EMPTY
   /** What the pass saw: the columns of its places, how many there are, and the first that does not lie before where we are. */
   #starts: Uint32Array = NONE
@@ -48,6 +50,7 @@ export class Masker<F extends Finding = Finding> {
   constructor(rules: Rules<F>) {
     this.#rules = rules
     if (rules.judge !== undefined) this.#keys = new RecentTexts()
+    this.#asksWhatIsSeen = rules.judge === undefined && !rules.everyString
   }
 
   /** The request without what the rules take out of it; the same bytes where they take out nothing. */
@@ -129,6 +132,10 @@ export class Masker<F extends Finding = Finding> {
   /** A message field, whose length is written anew where it changes. */
   #message(node: Node, at: number, lengthAt: number, start: number, end: number): number {
     const patches = this.#patches
+    if (node.role === 'key_value' && this.#asksWhatIsSeen) {
+      const growth = this.#shortText(node, at, lengthAt, start, end)
+      if (growth !== NOT_SHORT) return growth
+    }
     if (node.role === 'any_value' && this.#rules.isWhole?.(this.#attributesAround, node.place) === true && !this.#isText(start, end)) {
       const instead = this.#rules.whole!(readAnyValue(this.#bytes, start, end), this.#attributesAround, node.place)
       if (instead === DELETE) this.#deleted = true
@@ -191,6 +198,52 @@ export class Masker<F extends Finding = Finding> {
       default:
         return isPlain && this.#isDull(value, end, start) ? 0 : this.#walk(node, start, end)
     }
+  }
+
+  /**
+   * An attribute as all SDKs write it, a key and a text shorter than 128 bytes, that stays so, and in whose text alone something was seen: nearly all
+   * in which something is. It becomes one patch. NOT_SHORT: it is another, and nothing was done.
+   */
+  #shortText(node: Node, at: number, lengthAt: number, start: number, end: number): number {
+    const bytes = this.#bytes
+    const value = start + 4 + bytes[start + 1]!
+    const text = value + 2
+    if (lengthAt + 1 !== start || bytes[start] !== KEY || bytes[start + 1]! >= 0x80 || text > end) return NOT_SHORT
+    if (bytes[value - 2] !== VALUE || end !== value + bytes[value - 1]! || !this.#isText(value, end)) return NOT_SHORT
+    if (this.#isSeen(start, text)) return NOT_SHORT
+    const bits = this.#bitsIn(text, end)
+    const place = node.nodes[VALUE >>> 3]!.places[STRING_VALUE >>> 3]!
+    if (bits === 0 || this.#rules.notLookedAt?.has(place) === true) return 0
+    const known = this.#texts.get(text, end, bits)
+    const said = known === undefined ? this.#rules.look(bytes.toString('utf8', text, end), bits) : undefined
+    if (said !== undefined) this.#texts.keep(text, end, bits, said.finding, said.instead)
+    const length = said === undefined ? this.#texts.insteadLength : Buffer.byteLength(said.instead ?? '')
+    const growth = length - (end - text)
+    if (end - start + growth >= 0x80) return NOT_SHORT
+    const finding = known ?? said!.finding
+    if (!this.#rules.meet(finding, place, true) || (said !== undefined && said.instead === undefined)) return 0
+    if (finding.deletes) return this.#patches.add(at, end)
+    return this.#putShortText(lengthAt, start, value, end, growth, said?.instead)
+  }
+
+  /** The length of the attribute, what stands before its text, and what stands instead: without `instead`, what was said of it before. */
+  #putShortText(lengthAt: number, start: number, value: number, end: number, growth: number, instead: string | undefined): number {
+    const bytes = this.#bytes
+    const { arena } = this.#patches
+    const from = arena.at
+    arena.reserve(end - lengthAt + growth)
+    const out = arena.bytes
+    let to = from
+    out[to++] = end - start + growth
+    for (let p = start; p <= value; p++) out[to++] = bytes[p]!
+    out[to - 2] = bytes[value - 1]! + growth
+    arena.at = to
+    if (instead === undefined) this.#texts.writeInstead(arena)
+    else {
+      out[to] = end - value - 2 + growth
+      arena.at = to + 1 + out.write(instead, to + 1)
+    }
+    return this.#patches.add(lengthAt, end, from)
   }
 
   #keyIn(start: number, end: number): string {
@@ -342,5 +395,7 @@ export class Masker<F extends Finding = Finding> {
 
 const EMPTY: Buffer = Buffer.alloc(0)
 const NONE: Uint32Array = new Uint32Array(0)
+/** No growth: the attribute is laid out otherwise. */
+const NOT_SHORT = 0x7fff_fffe
 /** Behind the end of every request. */
 const NOWHERE = 0x7fff_ffff

@@ -66,6 +66,11 @@ export class RecentTexts<F extends Finding> {
     this.#findings[this.#slot] = finding
   }
 
+  /** How long what stands instead of the text that `get` has found is, in bytes. */
+  get insteadLength(): number {
+    return this.#slots[this.#slot * ROOM + INSTEAD_LENGTH]!
+  }
+
   /** Writes, length first, what stands instead of the text that `get` has found. */
   writeInstead(arena: ByteWriter): void {
     const slots = this.#slots

@@ -80,6 +80,29 @@ t.test('mask keeps at most a third, and counts characters, not bytes', async (t)
   })
 })
 
+t.test('whatever the lengths of a key and a text are and become, and whichever of them holds something', async (t) => {
+  const pairs: (readonly [key: string, value: string])[] = []
+  for (const address of ['a@b.de', 'alice@example.com'])
+    for (let length = 0; length < 140; length++)
+      pairs.push(
+        ['k', 'é '.repeat(length / 3) + address],
+        [`k${'x'.repeat(length)}`, address],
+        [`${address} ${'x'.repeat(length)}`, 'text'],
+        [`${address} ${'x'.repeat(length)}`, `${address} ${address}`],
+        ['k', `${address} ${'x'.repeat(length)}`],
+      )
+  const next = new CollectingConsumer()
+  const processor = await factory.create({ ...DEFAULTS, detectors: ['email'] }, next, new TestSettings('pii'))
+  const spans = pairs.map(([key, value]) => ({ attributes: { before: 1, [key]: value, behind: 'a@b.de' } }))
+  await processor.consume(tracesBatch([{ spans }]), 0)
+  const masked = (text: string) => text.replaceAll('a@b.de', '[EMAIL]').replaceAll('alice@example.com', '[EMAIL]')
+  t.strictSame(
+    next.spans().map(({ attributes }) => ({ ...attributes })),
+    pairs.map(([key, value]) => ({ before: 1, [masked(key)]: masked(value), behind: '[EMAIL]' })),
+  )
+  t.strictSame(await apply({ 'a@b.de': 'alice@example.com' }, { detectors: ['email'], action: 'delete' }), {})
+})
+
 t.test('delete takes the innermost entry, and replaces where there is none', async (t) => {
   const attributes = { map: { mail: 'a@b.de', name: 'x' }, list: ['a@b.de', 'x'] }
   t.strictSame(await apply(attributes, { action: 'delete' }), { map: Object.assign(Object.create(null), { name: 'x' }) })
