@@ -297,6 +297,21 @@ t.test('the pass sees numbers of AnyValue that can be a card, whatever bytes sta
   )
 })
 
+t.test('the pass sees the same wherever bytes lie in memory, to the last one and not behind it', async (t) => {
+  const pass = new Detection(await detectorsNamed(['email', 'card'])).anchors
+  for (let offset = 0; offset < 5; offset++)
+    for (let behind = 0; behind < 5; behind++)
+      for (let length = 1; length < 10; length++)
+        for (let at = 0; at < length; at++) {
+          const bytes = Buffer.from(new Uint8Array(offset + length + behind).buffer, offset, length).fill(0x78)
+          bytes[at] = 0x40
+          t.equal(pass.scan(bytes), 1, `offset ${offset}, ${behind} behind, ${at} of ${length}`)
+          t.equal(pass.starts[0], at)
+          t.equal(pass.scan(bytes, 0, at), 0, `before ${at}`)
+          t.equal(pass.scan(bytes, at + 1), 0, `behind ${at}`)
+        }
+})
+
 t.test('places come in order, and a pass over a part keeps to it', async (t) => {
   const text = Buffer.from('x bob@example.com 4111111111111111 bob@example.com DE89370400440532013000')
   const count = detection.anchors.scan(text)
