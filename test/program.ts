@@ -27,12 +27,17 @@ export interface Way {
   readonly node?: readonly string[]
   readonly main?: string
   readonly env?: NodeJS.ProcessEnv
+  readonly cwd?: string
 }
 
 /** Killed when the test ends, if it still runs, and when this process ends without having ended its tests. */
-export function start(t: Test, words: readonly string[], { node = [process.execPath], main = MAIN, env = process.env }: Way = {}): Program {
+export function start(
+  t: Test,
+  words: readonly string[],
+  { node = [process.execPath], main = MAIN, env = process.env, cwd = process.cwd() }: Way = {},
+): Program {
   const [command, ...before] = node
-  const child = spawn(command!, [...before, main, ...words], { stdio: ['ignore', 'pipe', 'pipe'], env })
+  const child = spawn(command!, [...before, main, ...words], { stdio: ['ignore', 'pipe', 'pipe'], env, cwd })
   const kill = (): void => void child.kill('SIGKILL')
   process.once('exit', kill)
   let text = ''

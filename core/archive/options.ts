@@ -9,7 +9,12 @@ import { quoted } from '../printable.ts'
 
 const properties = {
   target: { enum: ['s3', 'file'], default: 's3', description: 'A bucket, or a folder in which the same lies in the same way.' },
-  directory: { type: 'string', minLength: 1, description: 'Of `target: file`: the folder. It is made where it is not there.' },
+  directory: {
+    type: 'string',
+    format: 'path',
+    minLength: 1,
+    description: 'Of `target: file`: the folder. It is made where it is not there.',
+  },
   s3: {
     type: 'object',
     description: 'Of `target: s3`.',
@@ -90,7 +95,7 @@ const properties = {
         description: 'What manifests call the master key: another for another key.',
       },
       key: { type: 'string', secret: true, description: 'The master key: 32 bytes in base64 or as 64 hexadecimal digits.' },
-      key_file: { type: 'string', description: 'The same in a file.' },
+      key_file: { type: 'string', format: 'path', description: 'The same in a file.' },
       command: {
         type: 'array',
         items: { type: 'string' },

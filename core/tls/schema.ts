@@ -7,8 +7,8 @@ import { quoted } from '../printable.ts'
 import { CIPHER_SUITES } from './cipher-suites.ts'
 
 export const tlsProperties = {
-  cert_file: { type: 'string', description: 'The certificate, with the intermediate ones behind it, in PEM.' },
-  key_file: { type: 'string', description: 'Its private key, in PEM, without a passphrase.' },
+  cert_file: { type: 'string', format: 'path', description: 'The certificate, with the intermediate ones behind it, in PEM.' },
+  key_file: { type: 'string', format: 'path', description: 'Its private key, in PEM, without a passphrase.' },
   cert_pem: { type: 'string', description: 'The certificate itself, instead of `cert_file`.' },
   key_pem: { type: 'string', secret: true, description: 'The private key itself, instead of `key_file`.' },
   min_version: { type: 'string', enum: ['1.2', '1.3'], default: '1.2', description: 'The oldest version of TLS to speak.' },
@@ -29,6 +29,7 @@ export const tlsProperties = {
 export const clientCaProperties = {
   client_ca_file: {
     type: 'string',
+    format: 'path',
     description: 'Senders must show a certificate that one of these authorities, in PEM, has signed for clients.',
   },
   client_ca_pem: { type: 'string', description: 'The authorities themselves, instead of `client_ca_file`.' },

@@ -6,7 +6,7 @@ const schema = {
   type: 'object',
   required: ['path'],
   properties: {
-    path: { type: 'string', minLength: 1, description: 'The file. Its folder must exist.' },
+    path: { type: 'string', format: 'path', minLength: 1, description: 'The file. Its folder must exist.' },
     append: { type: 'boolean', default: false, description: 'Write behind what the file holds, instead of emptying it at the start.' },
   },
 } as const
