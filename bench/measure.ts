@@ -42,11 +42,12 @@ export interface Card {
   readonly offered: number
   readonly sent: number
   readonly accepted: number
-  readonly delivered: number
-  readonly lost: number
-  readonly duplicates: number
+  /** These four are null where nobody counts what arrives. */
+  readonly delivered: number | null
+  readonly lost: number | null
+  readonly duplicates: number | null
   /** Arrived though refused or unanswered. */
-  readonly unacknowledged: number
+  readonly unacknowledged: number | null
   readonly statuses: Readonly<Record<string, number>>
   /** Accepted traces over the time from the first request until the last of them had arrived. */
   readonly tracesPerSecond: number
@@ -156,10 +157,10 @@ async function measured(options: RunOptions, parts: Parts, loadAverage: number):
     offered: phase.offeredRequests * options.spansPerRequest,
     sent: phase.sentRequests * options.spansPerRequest,
     accepted,
-    delivered: verdict ? verdict.delivered - before : accepted,
-    lost: verdict?.lost ?? 0,
-    duplicates: verdict?.duplicates ?? 0,
-    unacknowledged: verdict?.unacknowledged ?? 0,
+    delivered: verdict ? verdict.delivered - before : null,
+    lost: verdict?.lost ?? null,
+    duplicates: verdict?.duplicates ?? null,
+    unacknowledged: verdict?.unacknowledged ?? null,
     statuses: phase.statuses,
     tracesPerSecond: accepted / SPANS_PER_TRACE / seconds,
     cpuMicrosPerSpan: spent[0] ?? Number.NaN,

@@ -34,6 +34,11 @@ t.test('the ratio is taken within a round, and then the median of the rounds', a
   t.equal(ratioToOurs(theirs, []), undefined)
 })
 
+t.test('where nobody counts what arrives, no zero says that nothing was lost', async (t) => {
+  const uncounted = { delivered: null, lost: null, duplicates: null }
+  t.match(markdown(report([card('millrace', 1, uncounted)]), [scenario]), /\| 500 \| 500 \| not counted \| not counted \| not counted \|/)
+})
+
 t.test('one round that lost spans shows, though the others lost none', async (t) => {
   const table = markdown(report([card('millrace', 1), card('millrace', 1, { lost: 17 }), card('millrace', 1)]), [scenario])
   t.match(table, /\| 500 \| 500 \| 500 \| 17 \| 0 \|/)

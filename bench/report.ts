@@ -83,10 +83,10 @@ function row(group: readonly Card[], ours: readonly Card[]): string {
     String(group.length),
     whole((card) => card.offered),
     whole((card) => card.accepted),
-    whole((card) => card.delivered),
-    // The worst round, not the median: one lost span is a loss.
-    Math.max(...group.map((card) => card.lost)).toLocaleString('en'),
-    Math.max(...group.map((card) => card.duplicates)).toLocaleString('en'),
+    // Where nobody counts what arrives there is no number, and least of all a zero.
+    group.every(({ delivered }) => delivered !== null) ? whole((card) => card.delivered!) : NOT_COUNTED,
+    worst(group.map(({ lost }) => lost)),
+    worst(group.map(({ duplicates }) => duplicates)),
     whole((card) => card.tracesPerSecond),
     of((card) => card.cpuMicrosPerSpan).toFixed(2),
     ratio === undefined ? '' : ratio.toFixed(2),
@@ -124,4 +124,12 @@ function startUpTable(startUps: readonly StartUp[]): string[] {
 
 function line(cells: readonly string[]): string {
   return `| ${cells.join(' | ')} |`
+}
+
+const NOT_COUNTED = 'not counted'
+
+/** Not the median: one lost span is a loss. */
+function worst(counts: readonly (number | null)[]): string {
+  const counted = counts.filter((count) => count !== null)
+  return counted.length < counts.length ? NOT_COUNTED : Math.max(...counted).toLocaleString('en')
 }

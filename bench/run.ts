@@ -79,7 +79,7 @@ async function runOnce(scenario: Scenario, program: Contestant | undefined, load
   })
   cards.push(card)
   const { lost, tracesPerSecond, cpuMicrosPerSpan, latencyMs } = card
-  const figures = `${Math.round(tracesPerSecond)} traces/s, ${cpuMicrosPerSpan.toFixed(2)} µs/span, p99 ${latencyMs.p99.toFixed(1)} ms, lost ${lost}`
+  const figures = `${Math.round(tracesPerSecond)} traces/s, ${cpuMicrosPerSpan.toFixed(2)} µs/span, p99 ${latencyMs.p99.toFixed(1)} ms, lost ${lost ?? 'not counted'}`
   console.error(`${scenario.name} ${card.load} ${card.program}: ${figures}`)
 }
 

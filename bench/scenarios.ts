@@ -9,7 +9,7 @@ import { installRotel, ROTEL_VERSION } from '../test/real/servers/python.ts'
 export interface Scenario {
   readonly name: string
   readonly pipeline: string
-  /** Whether spans go on to the counting server; otherwise delivered is what was accepted. */
+  /** Whether spans go on to the counting server; otherwise nobody counts what arrives. */
   readonly backend: boolean
   /** What is made of the spans goes on to the counting server, which takes it and does not count. */
   readonly isAnswered?: true
